@@ -50,7 +50,10 @@ export interface Field {
   /** Versions in which this very field is flexible, where that differs from its message (`clientId` of a request header). */
   readonly flexible?: VersionRange
   readonly entity?: EntityType
-  /** The value of a field that is absent; where Kafka names none: 0, false, '', empty bytes, [], zero UUID, null for nullable ones with `"null"`. */
+  /**
+   * The value of a field that is absent; where Kafka names none: 0, false, '', empty bytes, [], zero UUID, null for
+   * nullable ones with `"null"`. An int64 beyond 2^53 stands as decimal digits.
+   */
   readonly default?: number | boolean | string | null
   /** The fields of a struct, inlined also where Kafka uses a common struct. */
   readonly fields?: readonly Field[]

@@ -1,0 +1,348 @@
+/**
+ * Compiles a message schema and a list of wanted fields to a skim plan: a flat program of small integers that `Skim` runs.
+ *
+ * The program is straight-line code with three kinds of jumps, all to addresses known here: over an absent array or struct, back to
+ * the start of an array's element, and into and out of a tagged field. What nobody wants becomes as few skips as possible, and
+ * everything after the last wanted field is left out. Loop counters live in numbered slots, because schemas do not nest without end.
+ *
+ * Wanted fields are dotted paths from the top of the message:
+ * - `acks`, `responses.partitionResponses.errorCode`: that field, in every element of the arrays on its way
+ * - an array (`topics`, `topics.partitions`): its count; a nullable struct: whether it is there
+ * - `topicNames[]`: the elements of an array of strings, numbers or ids
+ * - `**.errorCode`: fields of that name at any depth
+ * - a tagged field (`nodeEndpoints`): where its tag is, then its value if it is no array or struct; content can be wanted as well
+ *   (`nodeEndpoints.host`)
+ * A path that the version does not have compiles to nothing. A field that several paths name is reported for the first of them.
+ */
+
+import { type Field, type FieldType, inRange, type MessageSchema } from './schema.ts'
+
+/** What the program is made of, and the operands that follow each instruction. `skim.ts` has the numbers as literals. */
+export const OP: Readonly<Record<OpName, number>> = {
+  done: 0, //
+  skip: 1, // sizeBytes
+  skipText: 2, // coding
+  value: 3, // type, sizeBytes, field
+  uuid: 4, // field
+  text: 5, // coding, field, bytesMax
+  array: 6, // coding, field, slot, end address, least size of an element
+  fixedArray: 7, // coding, field, size of an element
+  loop: 8, // slot, start address
+  tags: 9, // slot, end address
+  tag: 10, // slot, end address, entries, then for each entry: tag, field, content address
+  tagEnd: 11, // slot, address of its `tag`
+  nullable: 12, // field, end address
+  records: 13, // coding, field, slot
+  batch: 14, // field, slot
+}
+type OpName =
+  | 'done'
+  | 'skip'
+  | 'skipText'
+  | 'value'
+  | 'uuid'
+  | 'text'
+  | 'array'
+  | 'fixedArray'
+  | 'loop'
+  | 'tags'
+  | 'tag'
+  | 'tagEnd'
+  | 'nullable'
+  | 'records'
+  | 'batch'
+
+/** How a length is written: an unsigned varint of length + 1 (KIP-482), an int16 or an int32. */
+export const COMPACT = 0
+const INT16_LENGTH = 2
+const INT32_LENGTH = 4
+
+/** Operand of `value`: how the number is read. */
+const VALUE_TYPE: Partial<Record<FieldType, number>> = {
+  int32: 0,
+  int16: 1,
+  int64: 2,
+  bool: 3,
+  int8: 3,
+  uint16: 4,
+  uint32: 5,
+  float64: 6,
+}
+
+const FIXED_BYTES: Partial<Record<FieldType, number>> = {
+  bool: 1,
+  int8: 1,
+  int16: 2,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  float64: 8,
+  uuid: 16,
+}
+
+/** Wanted text longer than this is reported by its length only: it must fit into the smallest read buffer with room to spare. */
+export const TEXT_BYTES_MAX = 8192
+
+/** A record batch header of magic 2: the longest thing beside text that a skim takes whole. */
+const BATCH_HEADER_BYTES = 61
+
+/** A compiled skim; immutable, to be shared by all sessions. */
+export interface SkimPlan {
+  readonly code: Int32Array
+  /** How many loop counters the program needs. */
+  readonly slots: number
+  /** The wanted paths; `SkimSink` names a field by its index here. */
+  readonly wanted: readonly string[]
+  /** For each wanted path whether this version of the message has it. */
+  readonly found: readonly boolean[]
+  /** No atom is longer: a caller whose buffer holds this many bytes always makes progress. */
+  readonly atomBytesMax: number
+}
+
+/** Where a wanted path stands on its way down the schema. */
+interface Want {
+  readonly field: number
+  readonly path: readonly string[]
+  readonly deep: boolean
+}
+
+/**
+ * Compiles the plan that finds `wanted` in the body of `schema` at `version`.
+ * @param textBytesMax wanted text that is longer is skipped and reported with offset −1 and its length
+ * @throws RangeError when the message has no such version
+ */
+export function compileSkim(
+  schema: MessageSchema,
+  version: number,
+  wanted: readonly string[],
+  textBytesMax: number = TEXT_BYTES_MAX,
+): SkimPlan {
+  if (!inRange(version, schema.versions)) throw new RangeError(`${schema.name} has no version ${version}`)
+  const compiler = new Compiler(version, inRange(version, schema.flexible), textBytesMax)
+  const wants = wanted.map((path, field): Want => {
+    const deep = path.startsWith('**.')
+    return { field, path: (deep ? path.slice(3) : path).split('.'), deep }
+  })
+  compiler.message(schema.fields, wants)
+  return {
+    code: Int32Array.from(compiler.code),
+    slots: compiler.slots,
+    wanted,
+    found: wanted.map((_, field) => compiler.found.has(field)),
+    atomBytesMax: compiler.atomBytesMax,
+  }
+}
+
+/** The wanted paths that end at `name`. */
+function endingAt(wants: readonly Want[], name: string): number {
+  return wants.find((want) => want.path.length === 1 && want.path[0] === name)?.field ?? -1
+}
+
+/** The wanted paths that lead into `name`, as seen from there. */
+function leadingInto(wants: readonly Want[], name: string): readonly Want[] {
+  const inner: Want[] = []
+  for (const want of wants) {
+    if (want.deep) inner.push(want)
+    if (want.path.length > 1 && want.path[0] === name) inner.push({ ...want, path: want.path.slice(1), deep: false })
+  }
+  return inner
+}
+
+class Compiler {
+  readonly code: number[] = []
+  readonly found: Set<number> = new Set()
+  slots = 0
+  /** Two varints: the head of a tagged field. */
+  atomBytesMax = 10
+  readonly #version: number
+  readonly #flexible: boolean
+  readonly #textBytesMax: number
+  /** Address of a skip that ends the code so far and may grow; −1: none, or something jumps to the end of the code. */
+  #openSkip = -1
+
+  constructor(version: number, flexible: boolean, textBytesMax: number) {
+    this.#version = version
+    this.#flexible = flexible
+    this.#textBytesMax = textBytesMax
+  }
+
+  /** The whole body, up to the last field that holds something wanted. */
+  message(fields: readonly Field[], wants: readonly Want[]): void {
+    const tagsWanted = this.#flexible && fields.some((field) => this.#isTagged(field) && this.#isWanted(field, wants))
+    const plain = fields.filter((field) => this.#isPlain(field))
+    const last = tagsWanted ? plain.length : plain.findLastIndex((field) => this.#isWanted(field, wants)) + 1
+    for (const field of plain.slice(0, last)) this.#field(field, wants, 0)
+    if (tagsWanted) this.#tags(fields, wants, 0)
+    this.#emit(OP.done)
+  }
+
+  #emit(...words: readonly number[]): number {
+    this.#openSkip = -1
+    return this.code.push(...words) - words.length
+  }
+
+  /** The address of what is emitted next, as the target of a jump. */
+  #label(): number {
+    this.#openSkip = -1
+    return this.code.length
+  }
+
+  #isPlain(field: Field): boolean {
+    return inRange(this.#version, field.versions) && !this.#isTagged(field)
+  }
+
+  #isTagged(field: Field): boolean {
+    return inRange(this.#version, field.versions) && field.tagged !== undefined && inRange(this.#version, field.tagged)
+  }
+
+  /** Whether this field or anything in it is to be reported. */
+  #isWanted(field: Field, wants: readonly Want[]): boolean {
+    if (!inRange(this.#version, field.versions)) return false
+    if (endingAt(wants, field.name) >= 0 || (field.array && endingAt(wants, `${field.name}[]`) >= 0)) return true
+    const inner = leadingInto(wants, field.name)
+    return inner.length > 0 && (field.fields ?? []).some((child) => this.#isWanted(child, inner))
+  }
+
+  #isCompact(field: Field): boolean {
+    return this.#flexible && (field.flexible === undefined || inRange(this.#version, field.flexible))
+  }
+
+  /** How the length of this field is written. */
+  #coding(field: Field, type: FieldType): number {
+    if (this.#isCompact(field)) return COMPACT
+    return type === 'string' ? INT16_LENGTH : INT32_LENGTH
+  }
+
+  #isNullable(field: Field): boolean {
+    return field.nullable !== undefined && inRange(this.#version, field.nullable)
+  }
+
+  /** Size of one `field`, taken as a single element, when it is always the same; else −1. */
+  #fixedBytes(field: Field): number {
+    if (field.type !== 'struct') return FIXED_BYTES[field.type] ?? -1
+    if (this.#flexible) return -1
+    let total = 0
+    for (const child of (field.fields ?? []).filter((each) => this.#isPlain(each))) {
+      const size = child.array || this.#isNullable(child) ? -1 : this.#fixedBytes(child)
+      if (size < 0) return -1
+      total += size
+    }
+    return total
+  }
+
+  /** The least size of one `field`, taken as a single element. */
+  #leastBytes(field: Field): number {
+    if (field.type !== 'struct') return FIXED_BYTES[field.type] ?? (this.#coding(field, field.type) || 1)
+    let total = this.#flexible ? 1 : 0
+    for (const child of (field.fields ?? []).filter((each) => this.#isPlain(each))) {
+      if (child.array) total += this.#coding(child, 'bytes') || 1
+      else if (child.type === 'struct' && this.#isNullable(child)) total += 1
+      else total += this.#leastBytes(child)
+    }
+    return total
+  }
+
+  #report(field: number): number {
+    if (field >= 0) this.found.add(field)
+    return field
+  }
+
+  #field(field: Field, wants: readonly Want[], slot: number): void {
+    const own = this.#report(endingAt(wants, field.name))
+    if (field.array) this.#array(field, own, wants, slot)
+    else if (field.type === 'struct') this.#struct(field, own, leadingInto(wants, field.name), slot)
+    else this.#scalar(field, own, slot)
+  }
+
+  #struct(field: Field, own: number, inner: readonly Want[], slot: number): void {
+    const marker = this.#isNullable(field) ? this.#emit(OP.nullable, own, 0) : -1
+    this.#fields(field.fields ?? [], inner, slot)
+    if (marker >= 0) this.code[marker + 2] = this.#label()
+  }
+
+  #fields(fields: readonly Field[], wants: readonly Want[], slot: number): void {
+    for (const field of fields) if (this.#isPlain(field)) this.#field(field, wants, slot)
+    if (this.#flexible) this.#tags(fields, wants, slot)
+  }
+
+  #scalar(field: Field, own: number, slot: number): void {
+    const fixed = FIXED_BYTES[field.type]
+    const coding = this.#coding(field, field.type)
+    if (own < 0 && fixed !== undefined) this.#skip(fixed)
+    else if (own < 0) this.#emit(OP.skipText, coding)
+    else if (field.type === 'uuid') this.#atom(16, OP.uuid, own)
+    else if (field.type === 'records') this.#records(coding, own, slot)
+    else if (fixed === undefined) this.#atom(this.#textBytesMax + 5, OP.text, coding, own, this.#textBytesMax)
+    else this.#atom(fixed, OP.value, VALUE_TYPE[field.type] ?? -1, fixed, own)
+  }
+
+  #skip(sizeBytes: number): void {
+    if (this.#openSkip < 0) this.#openSkip = this.code.push(OP.skip, 0) - 2
+    this.code[this.#openSkip + 1]! += sizeBytes
+  }
+
+  #atom(sizeBytes: number, ...words: readonly number[]): void {
+    this.atomBytesMax = Math.max(this.atomBytesMax, sizeBytes)
+    this.#emit(...words)
+  }
+
+  #useSlots(upTo: number): void {
+    this.slots = Math.max(this.slots, upTo)
+  }
+
+  #records(coding: number, own: number, slot: number): void {
+    this.#useSlots(slot + 1)
+    this.#emit(OP.records, coding, own, slot)
+    this.#atom(BATCH_HEADER_BYTES, OP.batch, own, slot)
+  }
+
+  #array(field: Field, own: number, wants: readonly Want[], slot: number): void {
+    const coding = this.#coding(field, 'bytes')
+    const each = this.#report(endingAt(wants, `${field.name}[]`))
+    const inner = leadingInto(wants, field.name)
+    const walk = each >= 0 || (field.fields ?? []).some((child) => this.#isWanted(child, inner))
+    const fixed = this.#fixedBytes(field)
+    if (!walk && fixed >= 0) {
+      this.#emit(OP.fixedArray, coding, own, fixed)
+      return
+    }
+    this.#useSlots(slot + 1)
+    const at = this.#emit(OP.array, coding, own, slot, 0, this.#leastElementBytes(field))
+    const start = this.#label()
+    if (field.type === 'struct') this.#fields(field.fields ?? [], inner, slot + 1)
+    else this.#scalar(field, each, slot + 1)
+    this.#emit(OP.loop, slot, start)
+    this.code[at + 4] = this.#label()
+  }
+
+  /** Bounds an array's count by the bytes that remain, so an element must take at least one. */
+  #leastElementBytes(field: Field): number {
+    const least = this.#leastBytes(field)
+    if (least === 0) throw new RangeError(`elements of ${field.name} have no bytes in version ${this.#version}`)
+    return least
+  }
+
+  /** The tag section at the end of a flexible struct. */
+  #tags(fields: readonly Field[], wants: readonly Want[], slot: number): void {
+    this.#useSlots(slot + 2)
+    const known = fields.filter((field) => this.#isTagged(field) && this.#isWanted(field, wants))
+    const section = this.#emit(OP.tags, slot, 0)
+    const at = this.#emit(OP.tag, slot, 0, known.length)
+    for (const field of known) this.#emit(field.tag ?? -1, this.#report(endingAt(wants, field.name)), -1)
+    for (const [index, field] of known.entries()) {
+      this.code[at + 4 + index * 3 + 2] = this.#label()
+      this.#tagContent(field, wants, slot + 2)
+      this.#emit(OP.tagEnd, slot, at)
+    }
+    this.code[section + 2] = this.#label()
+    this.code[at + 2] = this.#label()
+  }
+
+  /** An array or a struct has been reported by its tag; a count beside it would say nothing new. */
+  #tagContent(field: Field, wants: readonly Want[], slot: number): void {
+    if (field.array) this.#array(field, -1, wants, slot)
+    else if (field.type === 'struct') this.#struct(field, -1, leadingInto(wants, field.name), slot)
+    else this.#scalar(field, endingAt(wants, field.name), slot)
+  }
+}
