@@ -9,7 +9,7 @@ import { ProtocolError } from './errors.ts'
 export const NEED_MORE = -1
 
 /** The longest unsigned varint: 5 bytes carry 32 bits (Kafka's `ByteUtils.readUnsignedVarint`). */
-export const UVARINT_BYTES_MAX = 5
+const UVARINT_BYTES_MAX = 5
 
 /**
  * Reads the unsigned varint at `at`, of which only bytes before `limit` may be looked at.

@@ -18,7 +18,7 @@
 import { type Field, type FieldType, inRange, type MessageSchema } from './schema.ts'
 
 /** What the program is made of, and the operands that follow each instruction. `skim.ts` has the numbers as literals. */
-export const OP: Readonly<Record<OpName, number>> = {
+const OP: Readonly<Record<OpName, number>> = {
   done: 0, //
   skip: 1, // sizeBytes
   skipText: 2, // coding
@@ -231,7 +231,7 @@ class Compiler {
     return total
   }
 
-  /** The least size of one `field`, taken as a single element. */
+  /** The least size of one `field`, taken as a single element: bounds the count of an array by the bytes that remain. */
   #leastBytes(field: Field): number {
     if (field.type !== 'struct') return FIXED_BYTES[field.type] ?? (this.#coding(field, field.type) || 1)
     let total = this.#flexible ? 1 : 0
@@ -308,19 +308,12 @@ class Compiler {
       return
     }
     this.#useSlots(slot + 1)
-    const at = this.#emit(OP.array, coding, own, slot, 0, this.#leastElementBytes(field))
+    const at = this.#emit(OP.array, coding, own, slot, 0, this.#leastBytes(field))
     const start = this.#label()
     if (field.type === 'struct') this.#fields(field.fields ?? [], inner, slot + 1)
     else this.#scalar(field, each, slot + 1)
     this.#emit(OP.loop, slot, start)
     this.code[at + 4] = this.#label()
-  }
-
-  /** Bounds an array's count by the bytes that remain, so an element must take at least one. */
-  #leastElementBytes(field: Field): number {
-    const least = this.#leastBytes(field)
-    if (least === 0) throw new RangeError(`elements of ${field.name} have no bytes in version ${this.#version}`)
-    return least
   }
 
   /** The tag section at the end of a flexible struct. */

@@ -181,7 +181,7 @@ export class Skim {
     if (coding === COMPACT) {
       if (at >= this.#limit) return LENGTH_UNSEEN
       const first = bytes[at]!
-      if (first >= 0x80) return this.#longLength(bytes, at)
+      if (first >= 0x80) return this.#longLength(first, bytes, at)
       this.#prefixBytes = 1
       return first - 1
     }
@@ -192,15 +192,11 @@ export class Skim {
     return length
   }
 
-  #longLength(bytes: Uint8Array, at: number): number {
-    // Two bytes reach 16 KiB, three 2 MiB: nearly every records field.
-    if (this.#limit - at >= 3) {
-      const second = bytes[at + 1]!
-      const third = second < 0x80 ? 0 : bytes[at + 2]!
-      if (third < 0x80) {
-        this.#prefixBytes = second < 0x80 ? 2 : 3
-        return ((bytes[at]! & 0x7f) | ((second & 0x7f) << 7) | (third << 14)) - 1
-      }
+  #longLength(first: number, bytes: Uint8Array, at: number): number {
+    // Two bytes, up to 16 KiB, are what most records fields have.
+    if (this.#limit - at > 1 && bytes[at + 1]! < 0x80) {
+      this.#prefixBytes = 2
+      return ((first & 0x7f) | (bytes[at + 1]! << 7)) - 1
     }
     const packed = readUvarint(bytes, at, this.#limit)
     if (packed === NEED_MORE) return LENGTH_UNSEEN
@@ -347,9 +343,10 @@ export class Skim {
     if (length === LENGTH_UNSEEN) return NEED_MORE
     const start = at + this.#prefixBytes
     const end = this.#forward(start, Math.max(length, 0))
+    const next = this.#nextBatch(ip + 4, bytes, view, start, end, sink)
+    if (next === end) return end
     this.#slots[code[ip + 3]!] = this.#bodyEnd - end
     this.#next = ip + 4
-    const next = this.#nextBatch(ip + 4, bytes, view, start, end, sink)
     return next < 0 ? start : next
   }
 

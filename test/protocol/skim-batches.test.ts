@@ -100,9 +100,9 @@ describe('the records of a partition', () => {
     const values: number[] = []
     const sink = {
       value: (_field: number, value: number): void => void values.push(value),
-      text() {},
-      tag() {},
-      batch: assert.fail,
+      text: (): void => {},
+      tag: (): void => {},
+      batch: (): void => assert.fail('there is no batch'),
     }
     skim.run(body, new DataView(body.buffer), 0, 6, sink)
     assert.deepEqual(values, [7])

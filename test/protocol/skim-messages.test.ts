@@ -126,6 +126,22 @@ test('how the bytes are cut changes nothing: whole, byte by byte, at every split
   })
 })
 
+test('a window of atomBytesMax bytes always makes progress', () => {
+  everyMessage((schema, version, random) => {
+    const body = encode(schema, version, randomMessage(schema, version, random))
+    const plan = compileSkim(schema, version, leafPaths(schema, version), 200)
+    const view = new DataView(body.buffer, body.byteOffset, body.length)
+    const skim = new Skim()
+    skim.start(plan, body.length)
+    let at = 0
+    while (!skim.done) {
+      const next = skim.run(body, view, at, Math.min(body.length, at + plan.atomBytesMax), new Recorder(plan.wanted))
+      assert.ok(next > at || skim.done, `${schema.name} v${version} is stuck at ${at}`)
+      at = next
+    }
+  })
+})
+
 const WRITERS: Partial<Record<FieldType, (view: DataView, at: number) => number>> = {
   bool: (view, at) => set(1 - view.getInt8(at), (value) => view.setInt8(at, value)),
   int8: (view, at) => set(view.getInt8(at) === 5 ? 6 : 5, (value) => view.setInt8(at, value)),

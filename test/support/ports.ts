@@ -1,0 +1,2 @@
+/** Free ports for tests: the harness's own way of finding them. */
+export { freePort, freePorts } from '../../src/demo/kafka/ports.ts'

@@ -1,0 +1,193 @@
+/**
+ * A session on a fake clock, with everything it asked for written down. Two `Side`s offer bytes as `net/pipe.ts` does: what is
+ * not taken stays in front and is offered again with what follows, or when the clock reaches the session's wake time.
+ */
+import { AddressBook } from '../../src/cluster/address-book.ts'
+import { BucketTable } from '../../src/limiter/bucket-table.ts'
+import { behaviourOf, type ClientOverride } from '../../src/policy/client-libraries.ts'
+import { PolicySet } from '../../src/policy/policy-set.ts'
+import type { QuotaRule } from '../../src/policy/quota-rule.ts'
+import type { SessionContext } from '../../src/session/context.ts'
+import { type CloseReason, Counters } from '../../src/session/counters.ts'
+import type { Outbox } from '../../src/session/outbox.ts'
+import { Session } from '../../src/session/session.ts'
+
+export interface RigOptions {
+  readonly rules?: readonly QuotaRule[]
+  readonly observe?: boolean
+  /** Share clock, buckets and counters with another rig: two connections of one process. */
+  readonly beside?: Rig
+  /** Brokers with a listener: node id → local port (on 127.0.0.1). */
+  readonly brokers?: Readonly<Record<number, number>>
+  readonly frameBytesMax?: number
+  /** Brokers that the address book has room for. */
+  readonly brokersMax?: number
+  /** Rows of `clients:` in the configuration. */
+  readonly clients?: readonly ClientOverride[]
+}
+
+const POISON = 0xa5
+const NOTHING = new Uint8Array(0)
+
+/** Bytes that wait on one side, offered to the session. */
+class Side {
+  left: Uint8Array = NOTHING
+  readonly #offer: (bytes: Uint8Array, view: DataView, from: number, to: number) => number
+
+  constructor(offer: (bytes: Uint8Array, view: DataView, from: number, to: number) => number) {
+    this.#offer = offer
+  }
+
+  /** Adds `bytes` behind what is left and offers all of it, at an odd origin so that offsets cannot be confused. */
+  offer(bytes: Uint8Array): void {
+    const origin = 7
+    const all = new Uint8Array(origin + this.left.length + bytes.length)
+    all.set(this.left, origin)
+    all.set(bytes, origin + this.left.length)
+    const at = this.#offer(all, new DataView(all.buffer), origin, all.length)
+    if (at < origin || at > all.length) throw new RangeError(`took up to ${at} of [${origin}, ${all.length})`)
+    this.left = all.slice(at)
+    all.fill(POISON) // whoever keeps a chunk gives itself away
+  }
+}
+
+export class Rig implements Outbox {
+  readonly context: SessionContext
+  readonly session: Session
+  readonly #clock: { nowMs: number }
+  readonly #client: Side
+  readonly #broker: Side
+  readonly #toBroker: Uint8Array[] = []
+  readonly #toClient: Uint8Array[] = []
+  closed: { reason: CloseReason; detail: string } | undefined
+  /** How often the session said that it knows more of its client. */
+  timesIdentified = 0
+
+  constructor(options: RigOptions = {}) {
+    this.#clock = options.beside?.clock ?? { nowMs: 1_000 }
+    this.context = options.beside?.context ?? contextOf(options)
+    this.session = new Session(this.context, this, this.nowMs)
+    this.#client = new Side((b, v, from, to) => this.session.clientBytes(b, v, from, to, this.nowMs))
+    this.#broker = new Side((b, v, from, to) => this.session.brokerBytes(b, v, from, to, this.nowMs))
+  }
+
+  get clock(): { nowMs: number } {
+    return this.#clock
+  }
+
+  get nowMs(): number {
+    return this.#clock.nowMs
+  }
+
+  get counters(): Counters {
+    return this.context.counters
+  }
+
+  /** Bytes that the client writes now, in one chunk or in several. They are fresh: nothing waited in a kernel's buffer. */
+  client(...chunks: readonly Uint8Array[]): this {
+    for (const chunk of chunks) {
+      if (this.#client.left.length === 0) this.session.clientCaughtUp(this.nowMs)
+      this.#client.offer(chunk)
+    }
+    return this
+  }
+
+  /** As `client`, for bytes that may have waited in the kernel: nobody knows when they were written. */
+  clientBacklog(...chunks: readonly Uint8Array[]): this {
+    for (const chunk of chunks) this.#client.offer(chunk)
+    return this
+  }
+
+  /** Bytes from the broker. An answer may open the client's window, as in `net/connection.ts`. */
+  broker(...chunks: readonly Uint8Array[]): this {
+    for (const chunk of chunks) {
+      this.#broker.offer(chunk)
+      if (this.session.clientBlock === 'window_full') this.#client.offer(NOTHING)
+    }
+    return this
+  }
+
+  /** A listener has come up: the broker's bytes are offered again. */
+  listenerReady(): this {
+    return this.broker(NOTHING)
+  }
+
+  /** The clock goes on; a held frame is offered again when its time has come, as often as that happens on the way. */
+  pass(ms: number): this {
+    const endMs = this.nowMs + ms
+    while (this.session.clientBlock === 'held' && this.session.wakeAtMs <= endMs) {
+      this.#clock.nowMs = Math.max(this.nowMs, this.session.wakeAtMs)
+      this.#client.offer(NOTHING)
+    }
+    this.#clock.nowMs = endMs
+    return this
+  }
+
+  /** Bytes of the client that the session has not taken. */
+  get heldBytes(): number {
+    return this.#client.left.length
+  }
+
+  get brokerLeftBytes(): number {
+    return this.#broker.left.length
+  }
+
+  /** Everything forwarded to the broker since the last call. */
+  sentToBroker(): Uint8Array {
+    return join(this.#toBroker)
+  }
+
+  /** Everything sent to the client since the last call. */
+  sentToClient(): Uint8Array {
+    return join(this.#toClient)
+  }
+
+  // Outbox
+  toBroker(bytes: Uint8Array, from: number, to: number): void {
+    if (this.closed !== undefined) throw new Error('bytes for the broker after the end')
+    this.#toBroker.push(bytes.slice(from, to))
+  }
+
+  toClient(bytes: Uint8Array, from: number, to: number): void {
+    if (this.closed !== undefined) throw new Error('bytes for the client after the end')
+    this.#toClient.push(bytes.slice(from, to))
+  }
+
+  identified(): void {
+    this.timesIdentified++
+  }
+
+  close(reason: CloseReason, detail: string): void {
+    if (this.closed !== undefined) throw new Error(`closed twice: ${this.closed.reason}, then ${reason}`)
+    this.closed = { reason, detail }
+  }
+}
+
+function contextOf({
+  rules = [],
+  observe = false,
+  brokers = {},
+  brokersMax = 100,
+  clients = [],
+  frameBytesMax = 104_857_600,
+}: RigOptions): SessionContext {
+  const book = new AddressBook(brokersMax)
+  for (const [nodeId, port] of Object.entries(brokers)) {
+    const entry = book.learn(Number(nodeId), 'broker.example', 9092)
+    if (entry !== undefined) entry.local = { host: '127.0.0.1', port }
+  }
+  return {
+    policy: new PolicySet(rules, { observe }),
+    buckets: new BucketTable(1_000),
+    counters: new Counters(),
+    book,
+    behaviourOf: (software) => behaviourOf(software, clients),
+    frameBytesMax,
+  }
+}
+
+function join(parts: Uint8Array[]): Uint8Array {
+  const all = Buffer.concat(parts)
+  parts.length = 0
+  return new Uint8Array(all)
+}

@@ -1,0 +1,26 @@
+/** Waiting for a condition, with a deadline that says what was waited for. Tests never just sleep. */
+import { setTimeout as delay } from 'node:timers/promises'
+
+const WAIT_MAX_MS = 30_000
+const POLL_MS = 20
+
+export interface WaitOptions {
+  readonly timeoutMs?: number
+  readonly pollMs?: number
+}
+
+/** Resolves with the first value of `condition` that is neither false, null nor undefined. */
+export async function waitFor<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  options: WaitOptions = {},
+): Promise<Exclude<T, false | null | undefined>> {
+  const { timeoutMs = WAIT_MAX_MS, pollMs = POLL_MS } = options
+  const deadlineMs = performance.now() + timeoutMs
+  for (;;) {
+    const value = await condition()
+    if (value !== false && value !== null && value !== undefined) return value as Exclude<T, false | null | undefined>
+    if (performance.now() > deadlineMs) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`)
+    await delay(pollMs)
+  }
+}
