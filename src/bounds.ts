@@ -1,0 +1,126 @@
+/**
+ * Every hard limit in one place, each with its reason. A queue, buffer, map or wait that is not listed here has no business
+ * growing. Plain constants without imports, so that the pure rooms may use them too.
+ */
+
+// Frames
+
+/** Largest frame that is let through: the broker's own `socket.request.max.bytes` default. `limits.frameBytesMax` changes it. */
+export const FRAME_BYTES_MAX = 104_857_600
+
+/** Requests of one connection that may await their answers. Java keeps 5, librdkafka up to 1,000,000: TCP holds back the rest. */
+export const IN_FLIGHT_MAX = 1024
+
+/** Largest answer (of Metadata: its broker list) that is awaited whole to rewrite its addresses. 1,000 brokers are about 60 kB; it must fit into
+ * a read buffer with room to spare. */
+export const REWRITE_BYTES_MAX = 196_608
+
+// Read buffers
+
+/** Read buffer of a connection that has not moved much data yet, so that idle ones stay cheap. */
+export const READ_BUFFER_SMALL_BYTES = 16_384
+
+/** Read buffer of a busy direction: measured, larger ones bring no more throughput. */
+export const READ_BUFFER_BYTES = 262_144
+
+// Connections and time
+
+/** Client connections kept at a time; more are refused. 10,000 small buffers both ways are 320 MB. */
+export const CONNECTIONS_MAX = 10_000
+
+/** A client that connects and does not send a whole first frame by then is closed: as the broker's SASL login time-out is. */
+export const FIRST_FRAME_TIMEOUT_MS = 30_000
+
+/** A frame that began and of which nothing more comes: longer than any client's own request time-out (60 s, librdkafka). */
+export const STALLED_FRAME_TIMEOUT_MS = 60_000
+
+/** To connect to a broker: Java's `socket.connection.setup.timeout.ms` starts at 10 s, so the client hears of it from us. */
+export const DIAL_TIMEOUT_MS = 8_000
+
+/** After one side has said goodbye: how long the other may take to finish. */
+export const LINGER_MS = 30_000
+
+/** From SIGTERM to exit: below the 30 s after which Kubernetes kills. */
+export const DRAIN_DEADLINE_MS = 25_000
+
+// Limiter
+
+/** Buckets kept at a time, about 100 bytes and a key each. Keys beyond it share one overflow bucket a quota. */
+export const BUCKETS_MAX = 100_000
+
+/** Deepest debt that a client carries away when it was let go before its time: below every request time-out of 30 s. */
+export const DEBT_MAX_MS = 20_000
+
+/** A clock that steps back by less stands still for that long; by more, it goes on from where it was. */
+export const CLOCK_STEP_BACK_MAX_MS = 1_000
+
+/** Idle buckets looked at when a new one is made: enough to forget faster than clients can come. */
+export const SWEEP_BUCKETS = 4
+
+/** Idle buckets looked at when the table is full, before a key is sent to the overflow bucket. */
+export const SWEEP_FULL_BUCKETS = 64
+
+// Policy
+
+/** Longest bucket key, in characters; a longer one is cut and ends in its hash. 100,000 keys of 32 kB would be 3 GB. */
+export const BUCKET_KEY_CHARS_MAX = 256
+
+/** Characters of a value that a regular expression sees: together with the checks on the pattern it bounds the time of one match. */
+export const REGEX_INPUT_CHARS_MAX = 256
+
+/** Longest pattern of a match. */
+export const PATTERN_CHARS_MAX = 512
+
+/** Repeats in one regular expression: each may multiply the time by the length of the input. Two take 4 ms at worst, three 200 ms. */
+export const REGEX_REPEATS_MAX = 2
+
+/** Least burst: a frame starts up to some ms after its time, because timers do, and that lateness must not cost service. */
+export const BURST_MIN_MS = 100
+
+/** Largest burst: an hour of the rate. */
+export const BURST_MAX_MS = 3_600_000
+
+/** Rates that make sense, in units per second: from one request in an hour to 1 TB/s. */
+export const RATE_MIN_PER_SECOND: number = 1 / 3600
+export const RATE_MAX_PER_SECOND = 1e12
+
+/** Longest hold and throttle that a `clients:` entry may ask for: requests time out at 30 s in most libraries. */
+export const HOLD_MAX_MS = 20_000
+export const STAMP_MAX_MS = 25_000
+
+// Configuration
+
+/** Largest configuration file: thousands of quotas fit. */
+export const CONFIG_FILE_BYTES_MAX = 1_048_576
+
+/** Times that YAML aliases may be resolved in one file (`maxAliasCount`): stops the "billion laughs". */
+export const YAML_ALIASES_MAX = 100
+
+/** Quotas in a policy and overrides in a quota: every one is looked at when a client is new. */
+export const QUOTAS_MAX = 1_000
+export const OVERRIDES_MAX = 1_000
+
+/** Faults shown at once; a file with more is not a sluice configuration. */
+export const FAULTS_MAX = 100
+
+// Sessions
+
+/** Largest request that is looked into whole: ApiVersions and SASL tokens (a Kerberos ticket with many groups is 64 kB). */
+export const INSPECT_BYTES_MAX = 131_072
+
+/** Fetch answers up to this size are awaited whole, so that the leaders they name (KIP-951) can be rewritten: errors carry no data. */
+export const TAIL_ADDRESSES_BYTES_MAX = 4096
+
+/** Bytes that a client's and our kernel may hold between them: Linux' loopback defaults, send 2.5 MB and receive 0.5 MB. */
+export const KERNEL_QUEUE_BYTES = 3_145_728
+
+/** Brokers of one cluster. */
+export const BROKERS_MAX = 4096
+
+/** Our own question for the brokers: its answer has no topics, and a broker that takes longer is no help. */
+export const QUERY_BYTES_MAX = 1_048_576
+export const QUERY_TIMEOUT_MS = 5_000
+
+/** How often the cluster is asked for its brokers, and how often while nobody answers. */
+export const DISCOVERY_INTERVAL_MS = 15_000
+export const DISCOVERY_RETRY_MS = 1_000

@@ -1,0 +1,116 @@
+/**
+ * Flags and environment, laid over the document: file, then `SLUICE_*`, then flags; the last one counts. A rate is a quota for
+ * each client id, named after its flag; a quota of that name in the file gives way.
+ */
+import { parseAddress, parseAddresses } from './addresses.ts'
+import type { Fault } from './config-error.ts'
+import { LOG_LEVELS } from './document.ts'
+import { suggestion } from './suggest.ts'
+import { parseRate, type Quantity } from './units.ts'
+
+/** The flags of `run` that say what a file could say. */
+export interface ConfigFlags {
+  readonly upstream?: string | undefined
+  readonly listen?: string | undefined
+  readonly admin?: string | undefined
+  readonly produceRate?: string | undefined
+  readonly fetchRate?: string | undefined
+  readonly requestRate?: string | undefined
+  readonly observe?: boolean | undefined
+  readonly logLevel?: string | undefined
+}
+
+/** A document on its way to the schema: anything may stand anywhere. */
+export type RawDocument = Record<string, unknown>
+
+/** Writes one setting into the document; throws RangeError when its text makes no sense. */
+type Apply = (document: RawDocument, value: string) => void
+
+const SETTINGS: readonly { flag: keyof ConfigFlags; name: string; apply: Apply }[] = [
+  {
+    flag: 'upstream',
+    name: 'upstream',
+    apply: (document, value) => {
+      parseAddresses(value)
+      merge(document, 'upstream', { bootstrap: value })
+    },
+  },
+  {
+    flag: 'listen',
+    name: 'listen',
+    apply: (document, value) => merge(document, 'listen', { ...parseAddress(value, 0) }),
+  },
+  {
+    flag: 'admin',
+    name: 'admin',
+    apply: (document, value) => {
+      if (value === 'off') document['admin'] = 'off'
+      else merge(document, 'admin', { ...parseAddress(value, 0) })
+    },
+  },
+  { flag: 'produceRate', name: 'produce-rate', apply: rateQuota('produce-rate', 'produceBytes', 'bytes') },
+  { flag: 'fetchRate', name: 'fetch-rate', apply: rateQuota('fetch-rate', 'fetchBytes', 'bytes') },
+  { flag: 'requestRate', name: 'request-rate', apply: rateQuota('request-rate', 'requests', 'requests') },
+  { flag: 'observe', name: 'observe', apply: observe },
+  {
+    flag: 'logLevel',
+    name: 'log-level',
+    apply: (document, value) => {
+      if (!LOG_LEVELS.some((level) => level === value)) {
+        throw new RangeError(`"${value}" is no log level${suggestion(value, LOG_LEVELS)}`)
+      }
+      merge(document, 'log', { level: value })
+    },
+  },
+]
+
+/** Lays environment and flags over a document, which is changed; returns what is wrong with them. */
+export function overlay(
+  document: RawDocument,
+  flags: ConfigFlags,
+  env: Readonly<Record<string, string | undefined>>,
+): Fault[] {
+  const faults: Fault[] = []
+  for (const { flag, name, apply } of SETTINGS) {
+    const variable = `SLUICE_${name.toUpperCase().replaceAll('-', '_')}`
+    const layers: [string, string | boolean | undefined][] = [
+      [variable, env[variable] || undefined], // set but empty is how compose files and charts say "not set"
+      [`--${name}`, flags[flag]],
+    ]
+    for (const [path, value] of layers) {
+      if (value === undefined) continue
+      try {
+        apply(document, String(value))
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+        faults.push({ path, line: 0, column: 0, message: error.message })
+      }
+    }
+  }
+  return faults
+}
+
+/** Keys of a section; one that is no mapping stays, for the schema to complain about. */
+function merge(document: RawDocument, key: string, values: Readonly<Record<string, unknown>>): void {
+  const section = document[key]
+  if (section === undefined || section === null) document[key] = values
+  else if (section === 'off' || section === false) document[key] = values
+  else if (typeof section === 'object' && !Array.isArray(section)) document[key] = { ...section, ...values }
+}
+
+function rateQuota(name: string, dimension: string, quantity: Quantity): Apply {
+  return (document, value) => {
+    parseRate(value, quantity)
+    const quota = { name, limit: { [dimension]: value }, per: ['clientId'] }
+    const quotas = document['quotas'] ?? []
+    if (!Array.isArray(quotas)) return
+    const at = quotas.findIndex((other) => (other as { name?: unknown } | null)?.name === name)
+    document['quotas'] = at < 0 ? [...quotas, quota] : quotas.with(at, quota)
+  }
+}
+
+function observe(document: RawDocument, value: string): void {
+  if (['true', '1', 'yes', 'on'].includes(value)) document['mode'] = 'observe'
+  else if (['false', '0', 'no', 'off'].includes(value)) document['mode'] = 'enforce'
+  else throw new RangeError(`"${value}" is neither true nor false`)
+}
