@@ -22,6 +22,7 @@ export const CLOSE_REASONS = [
   'client_reset',
   'broker_reset',
   'broker_unreachable', // no connection to the broker came about
+  'no_broker_port', // no local port is left for a broker that an answer names
   'client_tls', // a TLS hello on a plaintext port
   'client_http', // an HTTP request on the Kafka port
   'client_garbage', // the first bytes are no Kafka frame

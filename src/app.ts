@@ -1,0 +1,271 @@
+/**
+ * The composition root: builds everything, wires it, starts, reloads, drains. The only file that knows all rooms.
+ */
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:net'
+import { KAFKA_VERSION } from 'kafka-protocol-codec'
+import { type Admin, startAdmin } from './admin/server.ts'
+import { BROKERS_MAX, BUCKETS_MAX, DRAIN_DEADLINE_MS } from './bounds.ts'
+import { ClientLedger } from './client-ledger.ts'
+import { type Address, AddressBook, type BrokerChange, type BrokerEntry } from './cluster/address-book.ts'
+import type { Config } from './config/config.ts'
+import { BucketTable } from './limiter/bucket-table.ts'
+import type { QueryOutcome } from './net/broker-query.ts'
+import { Discovery } from './net/discovery.ts'
+import { Gateway } from './net/gateway.ts'
+import { BrokerListeners, listen, portOf } from './net/listeners.ts'
+import { behaviourOf } from './policy/client-libraries.ts'
+import { PolicySet } from './policy/policy-set.ts'
+import type { SessionContext } from './session/context.ts'
+import { Counters } from './session/counters.ts'
+import type { BrokerStatus, QuotaStatus, Sluice, SluiceStatus } from './sluice.ts'
+import { LogLimiter } from './telemetry/log-limiter.ts'
+import type { Logger } from './telemetry/logger.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+
+/** What the caller brings. */
+export interface SluiceDependencies {
+  readonly logger: Logger
+  readonly counters?: Counters
+  /** Whether the configuration file, as it stands, is the one in force; a reload that failed makes it false. */
+  readonly configValid?: () => boolean
+}
+
+/**
+ * Starts a sluice: listens for clients at once, asks the cluster for its brokers, serves health and metrics.
+ * Rejects with the system's error when an address cannot be listened on; an unreachable cluster is no error (`/readyz` says it).
+ */
+export async function startSluice(config: Config, dependencies: SluiceDependencies): Promise<Sluice> {
+  const sluice = new App(config, dependencies)
+  try {
+    await sluice.start(dependencies)
+  } catch (error) {
+    sluice.kill()
+    throw error
+  }
+  return sluice
+}
+
+class App implements Sluice {
+  readonly counters: Counters
+  #config: Config
+  readonly #logger: Logger
+  readonly #limitedLog: LogLimiter
+  readonly #book: AddressBook = new AddressBook(BROKERS_MAX)
+  readonly #context: SessionContext
+  readonly #gateway: Gateway
+  readonly #ledger: ClientLedger = new ClientLedger()
+  readonly #listeners: BrokerListeners
+  readonly #discovery: Discovery
+  /** Addresses by how the last attempt to reach them ended. */
+  readonly #reachable = new Map<string, boolean>()
+  #unreachableWhy = 'the brokers have not answered yet'
+  #bootstrapServer: Server | undefined
+  #admin: Admin | undefined
+  #draining = false
+
+  constructor(config: Config, { logger, counters }: SluiceDependencies) {
+    this.#config = config
+    this.#logger = logger
+    this.#limitedLog = new LogLimiter(logger)
+    this.counters = counters ?? new Counters()
+    this.#context = {
+      policy: new PolicySet(config.quotas, { observe: config.mode === 'observe' }),
+      buckets: new BucketTable(BUCKETS_MAX),
+      counters: this.counters,
+      book: this.#book,
+      behaviourOf: (software) => behaviourOf(software, this.#config.clients),
+      frameBytesMax: config.limits.frameBytesMax,
+    }
+    this.#gateway = new Gateway({
+      context: this.#context,
+      logger,
+      limitedLog: this.#limitedLog,
+      connectionsMax: config.limits.connectionsMax,
+      dialled: (address, error) => this.#dialled(address, error),
+      ended: (connection) => this.#ledger.left(connection.session),
+    })
+    this.#listeners = new BrokerListeners({
+      host: config.listen.host,
+      advertisedHost: advertisedHost(config),
+      ports: config.listen.brokerPorts,
+      book: this.#book,
+      accept: (socket, entry) => this.#gateway.accept(socket, () => [entry.address]),
+      outcome: (entry, error) => this.#listenerOutcome(entry, error),
+    })
+    this.#book.onChange((entry, change) => this.#brokerChanged(entry, change))
+    this.#discovery = new Discovery({
+      bootstrap: config.upstream.bootstrap,
+      book: this.#book,
+      asked: (address, outcome) => this.#asked(address, outcome),
+    })
+  }
+
+  async start({ configValid }: SluiceDependencies): Promise<void> {
+    const { listen: where, admin } = this.#config
+    this.#bootstrapServer = await listen(where.host, where.port, (socket) =>
+      this.#gateway.accept(socket, () => this.#bootstrapCandidates()),
+    )
+    if (admin !== undefined) {
+      const metrics = createMetrics({
+        counters: this.counters,
+        version: packageVersion(),
+        kafkaProtocol: KAFKA_VERSION,
+        quotas: () => this.#quotas(),
+        configValid: configValid ?? (() => true),
+      })
+      this.#admin = await startAdmin({
+        ...admin,
+        metrics,
+        status: () => this.status(),
+        onError: (error, path) => this.#logger.error({ event: 'admin_failed', path, err: error }, `${path} failed`),
+      })
+    }
+    void this.#discovery.ask()
+    this.#discovery.start()
+  }
+
+  get listen(): Address {
+    const { host, port } = this.#config.listen
+    return { host, port: this.#bootstrapServer === undefined ? port : portOf(this.#bootstrapServer) }
+  }
+
+  get admin(): Address | undefined {
+    return this.#admin === undefined ? undefined : { host: this.#admin.host, port: this.#admin.port }
+  }
+
+  status(): SluiceStatus {
+    const reasons = this.#notReady()
+    const open = [...this.#gateway.connections].map((connection) => connection.session)
+    return {
+      ready: reasons.length === 0,
+      reasons,
+      brokers: this.#book.brokers().map((entry) => this.#brokerStatus(entry)),
+      connections: this.counters.connections,
+      quotas: this.#quotas(),
+      clients: this.#ledger.clients(open),
+    }
+  }
+
+  reload(config: Config): void {
+    this.#config = { ...this.#config, quotas: config.quotas, mode: config.mode, clients: config.clients, log: config.log }
+    this.#logger.level = config.log.level
+    this.#context.policy = new PolicySet(config.quotas, { observe: config.mode === 'observe' })
+  }
+
+  async drain(deadlineMs: number = DRAIN_DEADLINE_MS): Promise<'clean' | 'deadline'> {
+    this.#draining = true
+    this.#stopListening()
+    const outcome = await this.#gateway.drain(deadlineMs)
+    await this.#stop()
+    return outcome
+  }
+
+  kill(): void {
+    this.#draining = true
+    this.#stopListening()
+    this.#gateway.kill()
+    void this.#stop()
+  }
+
+  #stopListening(): void {
+    this.#bootstrapServer?.close()
+    this.#listeners.close()
+    this.#discovery.stop()
+  }
+
+  async #stop(): Promise<void> {
+    this.#gateway.close()
+    await this.#admin?.close()
+  }
+
+  /** Bootstrap addresses, those that answered last time first. */
+  #bootstrapCandidates(): readonly Address[] {
+    const { bootstrap } = this.#config.upstream
+    const ok = (address: Address): number => (this.#reachable.get(keyOf(address)) === false ? 1 : 0)
+    return [...bootstrap].sort((a, b) => ok(a) - ok(b))
+  }
+
+  #brokerChanged(entry: BrokerEntry, change: BrokerChange): void {
+    const { nodeId, address } = entry
+    if (change !== 'unserved') {
+      this.#logger.info(
+        { event: `broker_${change}`, nodeId, address: keyOf(address) },
+        `broker ${nodeId} ${change === 'joined' ? 'is' : 'has moved to'} ${keyOf(address)}`,
+      )
+    }
+    void this.#listeners.open(entry)
+  }
+
+  #listenerOutcome(entry: BrokerEntry, error: Error | undefined): void {
+    if (error === undefined) {
+      this.#logger.debug(
+        { event: 'broker_listener', nodeId: entry.nodeId, port: entry.local?.port },
+        `port ${entry.local?.port} stands for broker ${entry.nodeId}`,
+      )
+      this.#gateway.listenerReady()
+      return
+    }
+    this.#limitedLog.log('error', 'no_broker_port', String(entry.nodeId), error.message)
+    this.#gateway.listenerFailed(entry, error)
+  }
+
+  #dialled(address: Address, error: Error | undefined): void {
+    this.#reachable.set(keyOf(address), error === undefined)
+    if (error === undefined) return
+    this.#unreachableWhy = `${keyOf(address)}: ${error.message}`
+    this.#limitedLog.log('warn', 'dial_failed', keyOf(address), `broker ${keyOf(address)} cannot be reached: ${error.message}`)
+    void this.#discovery.ask() // it may have moved
+  }
+
+  #asked(address: Address, outcome: QueryOutcome): void {
+    this.#reachable.set(keyOf(address), outcome.kind !== 'unreachable')
+    if (outcome.kind === 'brokers') for (const broker of outcome.brokers) this.#reachable.set(keyOf(broker), true)
+    if (outcome.kind !== 'unreachable') return
+    this.#unreachableWhy = `${keyOf(address)}: ${outcome.error}`
+    this.#limitedLog.log('warn', 'broker_unreachable', keyOf(address), `no answer from ${keyOf(address)}: ${outcome.error}`)
+  }
+
+  #notReady(): string[] {
+    if (this.#draining) return ['draining']
+    if ([...this.#reachable.values()].some((reachable) => reachable)) return []
+    return [`no broker can be reached (${this.#unreachableWhy}); check --upstream`]
+  }
+
+  #brokerStatus({ nodeId, address, local }: BrokerEntry): BrokerStatus {
+    return {
+      nodeId,
+      host: address.host,
+      port: address.port,
+      localPort: local?.port ?? 0,
+      reachable: this.#reachable.get(keyOf(address)) ?? false,
+    }
+  }
+
+  #quotas(): QuotaStatus[] {
+    return this.#config.quotas.flatMap((rule) =>
+      Object.entries(rule.limit).map(([dimension, limitPerSecond]) => ({
+        name: rule.name,
+        dimension,
+        limitPerSecond,
+        mode: this.#config.mode === 'observe' ? 'observe' : rule.mode,
+      })),
+    )
+  }
+}
+
+function keyOf({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** What clients are told to connect to: a wildcard address is none, and on one machine loopback is meant. */
+function advertisedHost({ listen: { host, advertisedHost: told } }: Config): string {
+  if (told !== undefined) return told
+  if (host === '0.0.0.0') return '127.0.0.1'
+  return host === '::' ? '::1' : host
+}
+
+function packageVersion(): string {
+  const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return manifest.version
+}

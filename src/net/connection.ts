@@ -1,0 +1,320 @@
+/**
+ * One client connection and its one broker connection: performs what the session asks for. The broker is dialled when the
+ * client's first bytes have come and look like Kafka, so idle or foreign connections cost it nothing.
+ *
+ *     client ══ up ══▶ session ══▶ broker          closes: whichever side ends first is passed on once everything before
+ *     client ◀══ down ══ session ◀══ broker        it was delivered; both ends gone → one reason, counted once
+ */
+import type { Socket } from 'node:net'
+import {
+  DIAL_TIMEOUT_MS,
+  FIRST_FRAME_TIMEOUT_MS,
+  IN_FLIGHT_MAX,
+  LINGER_MS,
+  READ_BUFFER_BYTES,
+  STALLED_FRAME_TIMEOUT_MS,
+} from '../bounds.ts'
+import type { Address } from '../cluster/address-book.ts'
+import type { SessionContext } from '../session/context.ts'
+import type { CloseReason } from '../session/counters.ts'
+import type { Outbox } from '../session/outbox.ts'
+import { Session } from '../session/session.ts'
+import { adoptAccepted, dialBroker } from './adopt.ts'
+import { monotonicMs } from './clock.ts'
+import { Pipe } from './pipe.ts'
+
+/** What a connection tells its surroundings. */
+export interface ConnectionEvents {
+  identified(connection: Connection): void
+  /** The outcome of dialling one address. */
+  dialled(address: Address, error: Error | undefined): void
+  ended(connection: Connection, reason: CloseReason, detail: string): void
+}
+
+/** Addresses to try, in order. */
+export type Candidates = () => readonly Address[]
+
+export class Connection implements Outbox {
+  readonly session: Session
+  readonly peer: string
+  readonly openedAtMs: number
+  readonly #client: Socket
+  readonly #up: Pipe
+  readonly #down: Pipe
+  readonly #candidates: Candidates
+  readonly #events: ConnectionEvents
+  #broker: Socket | undefined
+  /** Gives up the dial that is under way. */
+  #stopDialling: (() => void) | undefined
+  #wake: NodeJS.Timeout | undefined
+  #clientEnded = false
+  #brokerEnded = false
+  #reason: CloseReason | undefined
+  #detail = ''
+  #leavingSinceMs = 0
+  #leaveReason: CloseReason = 'client_closed'
+  #clientIsGone = false
+  #ended = false
+
+  constructor(accepted: Socket, context: SessionContext, candidates: Candidates, events: ConnectionEvents) {
+    this.openedAtMs = monotonicMs()
+    this.#candidates = candidates
+    this.#events = events
+    this.peer = `${accepted.remoteAddress ?? '?'}:${accepted.remotePort ?? 0}`
+    this.session = new Session(context, this, this.openedAtMs)
+    this.#up = new Pipe({
+      offer: (bytes, view, from, to, nowMs) => this.#fromClient(bytes, view, from, to, nowMs),
+      blocked: () => this.session.clientBlock !== 'none' || this.#noMoreRequests() || this.#clientOwesReading(),
+      caughtUp: (nowMs) => this.session.clientCaughtUp(nowMs),
+      wantTarget: (bytes, from, to) => this.#screen(bytes, from, to),
+      settled: () => this.#settled(),
+    })
+    this.#down = new Pipe({
+      offer: (bytes, view, from, to, nowMs) => this.#fromBroker(bytes, view, from, to, nowMs),
+      blocked: () => this.session.needsListener,
+      caughtUp: () => {},
+      wantTarget: () => true,
+      settled: () => this.#clientSettled(),
+    })
+    this.#client = adoptAccepted(accepted, this.#up)
+    this.#client.setNoDelay(true)
+    this.#client.setKeepAlive(true)
+    this.#client.on('end', () => this.#clientEnd())
+    this.#client.on('error', () => this.#finish('client_reset', 'the client reset the connection'))
+    this.#client.on('close', () => this.#clientGone())
+    this.#down.connectTarget(this.#client)
+  }
+
+  // Outbox: what the session asks for.
+  toBroker(bytes: Uint8Array, from: number, to: number): void {
+    this.#up.write(bytes, from, to)
+  }
+
+  toClient(bytes: Uint8Array, from: number, to: number): void {
+    this.#down.write(bytes, from, to)
+  }
+
+  identified(): void {
+    this.#events.identified(this)
+  }
+
+  close(reason: CloseReason, detail: string): void {
+    this.#finish(reason, detail)
+  }
+
+  /** A listener has come up: answers that waited for it may go. */
+  listenerReady(): void {
+    if (this.session.needsListener) this.#down.resume()
+  }
+
+  /** Drains; see Session.drain. Held frames go, answers are awaited, no new request is begun. */
+  drain(): void {
+    if (this.#reason !== undefined) return
+    if (this.session.drain()) {
+      this.#finish('drained', 'nothing was in flight')
+      return
+    }
+    clearTimeout(this.#wake)
+    this.#up.resume()
+    this.#endWhenIdle()
+  }
+
+  /** What the clock brings: called about once a second. */
+  tick(nowMs: number): void {
+    if (this.#reason !== undefined) return
+    if (this.#leavingSinceMs > 0) {
+      if (nowMs - Math.max(this.#leavingSinceMs, this.#down.lastReadAtMs) > LINGER_MS) this.#finish(this.#leaveReason, '')
+      return
+    }
+    if (this.session.state === 'fresh') {
+      const waits = this.#stopDialling === undefined && this.session.clientBlock === 'none'
+      if (waits && nowMs - this.openedAtMs > FIRST_FRAME_TIMEOUT_MS) {
+        this.#finish('client_silent', `no whole request within ${FIRST_FRAME_TIMEOUT_MS / 1000} s`)
+      }
+      return
+    }
+    const waitsForClient =
+      (this.session.clientMidFrame || this.#up.left > 0) && this.session.clientBlock === 'none' && !this.#up.writing
+    if (waitsForClient && nowMs - this.#up.lastReadAtMs > STALLED_FRAME_TIMEOUT_MS) {
+      this.#finish('client_frame_stalled', `a request began and its rest did not come for ${STALLED_FRAME_TIMEOUT_MS / 1000} s`)
+    }
+  }
+
+  /** Ends at once. */
+  abort(reason: CloseReason, detail: string): void {
+    this.#finish(reason, detail)
+  }
+
+  #fromClient(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
+    let at = this.session.clientBytes(bytes, view, from, to, nowMs)
+    // Answers of our own have made room again: no answer of the broker's will come to tell.
+    while (this.#windowReopened() && !this.#clientOwesReading()) at = this.session.clientBytes(bytes, view, at, to, nowMs)
+    clearTimeout(this.#wake)
+    if (this.session.clientBlock === 'held' && this.#reason === undefined) {
+      this.#wake = setTimeout(() => this.#up.resume(), Math.max(1, Math.ceil(this.session.wakeAtMs - nowMs)))
+    }
+    return at
+  }
+
+  #fromBroker(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
+    const at = this.session.brokerBytes(bytes, view, from, to, nowMs)
+    if (this.session.clientBlock === 'window_full') this.#up.resume()
+    return at
+  }
+
+  #windowReopened(): boolean {
+    return this.session.clientBlock === 'window_full' && this.session.inFlight < IN_FLIGHT_MAX
+  }
+
+  /** Answers of our own pile up because the client does not read: it may not ask for more. */
+  #clientOwesReading(): boolean {
+    return this.#client.writableLength > 2 * READ_BUFFER_BYTES
+  }
+
+  /** While draining, only what is already in hand still goes. */
+  #noMoreRequests(): boolean {
+    return this.session.state === 'draining' && this.#up.left === 0 && !this.session.clientMidFrame
+  }
+
+  #endWhenIdle(): void {
+    if (!this.session.idle || this.#up.left > 0 || this.#up.writing || this.#client.writableLength > 0) return
+    this.#leave('drained', 'everything in flight was delivered')
+    this.#endBoth()
+  }
+
+  /** Says goodbye to both sides; what the client still sends is dropped, so that its own goodbye is seen. */
+  #endBoth(): void {
+    this.#client.end()
+    this.#broker?.end()
+    this.#up.discard()
+  }
+
+  /** A side has taken what it was given: whatever waited for that goes on. */
+  #settled(): void {
+    if (this.#reason !== undefined) return
+    if (this.#clientEnded) this.#passClientEnd(this.#up.left)
+    if (this.#brokerEnded) this.#passBrokerEnd()
+    if (this.session.state === 'draining') this.#endWhenIdle()
+  }
+
+  /** The client has read: more of it may be taken, if that was what it waited for. */
+  #clientSettled(): void {
+    this.#settled()
+    if (this.session.clientBlock !== 'held') this.#up.resume()
+  }
+
+  /** The first bytes: dial if they look like Kafka. */
+  #screen(bytes: Uint8Array, from: number, to: number): boolean {
+    if (this.#stopDialling !== undefined || this.#reason !== undefined) return true
+    if (!this.session.screen(bytes, from, to)) return false
+    this.#dial(this.#candidates(), 0)
+    return true
+  }
+
+  #dial(addresses: readonly Address[], index: number): void {
+    const address = addresses[index]
+    if (address === undefined) {
+      const tried = addresses.map((a) => `${a.host}:${a.port}`).join(', ')
+      this.#finish('broker_unreachable', `no broker could be reached${tried === '' ? '' : ` (tried ${tried})`}`)
+      return
+    }
+    const socket = dialBroker(address, this.#down)
+    const stop = (): void => {
+      clearTimeout(timeout)
+      socket.destroy()
+    }
+    const failed = (error: Error): void => {
+      stop()
+      this.#events.dialled(address, error)
+      if (this.#reason === undefined) this.#dial(addresses, index + 1)
+    }
+    const timeout = setTimeout(() => failed(new Error(`no connection within ${DIAL_TIMEOUT_MS / 1000} s`)), DIAL_TIMEOUT_MS)
+    this.#stopDialling = stop
+    socket.once('error', failed)
+    socket.once('connect', () => {
+      clearTimeout(timeout)
+      socket.off('error', failed)
+      this.#stopDialling = undefined
+      this.#events.dialled(address, undefined)
+      this.#connected(socket)
+    })
+  }
+
+  #connected(broker: Socket): void {
+    this.#broker = broker
+    broker.on('end', () => this.#brokerEnd())
+    broker.on('error', () => this.#finish('broker_reset', 'the broker reset the connection'))
+    broker.on('close', () => this.#brokerGone())
+    this.#up.connectTarget(broker)
+    if (this.#clientEnded) this.#passClientEnd(this.#up.left)
+  }
+
+  #clientEnd(): void {
+    this.#clientEnded = true
+    if (this.#broker === undefined && this.#stopDialling === undefined) this.#finish('client_closed', 'before any request')
+    else this.#passClientEnd(this.#up.left)
+  }
+
+  /** The client's goodbye goes on once all that it sent has gone: held frames still go in their time. */
+  #passClientEnd(left: number): void {
+    if (this.#broker === undefined || this.#reason !== undefined || this.#broker.writableLength > 0) return
+    if (left > 0 && this.session.clientBlock !== 'none') return
+    this.#leave('client_closed', '')
+    this.#broker.end()
+  }
+
+  #brokerEnd(): void {
+    this.#brokerEnded = true
+    this.#passBrokerEnd()
+  }
+
+  #passBrokerEnd(): void {
+    if (this.#reason !== undefined || this.#client.writableLength > 0 || this.session.needsListener) return
+    this.#leave('broker_closed', this.session.brokerMidFrame ? 'in the middle of an answer' : '')
+    this.#endBoth()
+  }
+
+  /** A goodbye is on its way; what remains is to see both ends close. The first reason stands. */
+  #leave(reason: CloseReason, detail: string): void {
+    if (this.#leavingSinceMs > 0) return
+    this.#leavingSinceMs = monotonicMs()
+    this.#leaveReason = reason
+    this.#detail = detail
+  }
+
+  /** Ends both sides at once. */
+  #finish(reason: CloseReason, detail: string): void {
+    if (this.#reason !== undefined) return
+    this.#reason = reason
+    if (this.#leavingSinceMs > 0) this.#reason = this.#leaveReason
+    else this.#detail = detail
+    clearTimeout(this.#wake)
+    this.#stopDialling?.()
+    this.session.closed(monotonicMs())
+    this.#up.close()
+    this.#down.close()
+    this.#client.destroy()
+    this.#broker?.destroy()
+  }
+
+  #clientGone(): void {
+    this.#clientIsGone = true
+    this.#finish('client_closed', '')
+    this.#endedWhenBothGone()
+  }
+
+  /** The client may still be reading what it was sent; LINGER_MS bounds that. */
+  #brokerGone(): void {
+    this.#broker = undefined
+    if (this.#leavingSinceMs === 0) this.#finish('broker_closed', '')
+    this.#endedWhenBothGone()
+  }
+
+  #endedWhenBothGone(): void {
+    if (!this.#clientIsGone || this.#broker !== undefined || this.#ended) return
+    this.#ended = true
+    this.#up.recycle()
+    this.#down.recycle()
+    this.#events.ended(this, this.#reason ?? this.#leaveReason, this.#detail)
+  }
+}

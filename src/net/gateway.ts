@@ -1,0 +1,180 @@
+/**
+ * All client connections of a process: accepts them, bounds them, ticks them, drains them, and says in counters and log lines
+ * what became of each.
+ */
+import type { Socket } from 'node:net'
+import type { Address, BrokerEntry } from '../cluster/address-book.ts'
+import type { SessionContext } from '../session/context.ts'
+import type { CloseReason } from '../session/counters.ts'
+import type { LogLimiter } from '../telemetry/log-limiter.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { monotonicMs } from './clock.ts'
+import { type Candidates, Connection, type ConnectionEvents } from './connection.ts'
+
+const TICK_MS = 1_000
+
+/** Reasons that are somebody's fault and worth a line; the others are daily life. */
+const WARNED: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  'client_tls',
+  'client_http',
+  'client_garbage',
+  'client_bad_frame',
+  'client_frame_too_large',
+  'client_frame_stalled',
+  'client_silent',
+  'broker_unreachable',
+  'no_broker_port',
+  'broker_bad_frame',
+  'broker_reset',
+  'connection_limit',
+  'drain_deadline',
+])
+
+export interface GatewayOptions {
+  readonly context: SessionContext
+  readonly logger: Logger
+  readonly limitedLog: LogLimiter
+  readonly connectionsMax: number
+  readonly dialled: (address: Address, error: Error | undefined) => void
+  readonly ended: (connection: Connection) => void
+}
+
+export class Gateway implements ConnectionEvents {
+  readonly #options: GatewayOptions
+  readonly #connections = new Set<Connection>()
+  readonly #timer: NodeJS.Timeout
+  #draining = false
+  #whenEmpty: (() => void) | undefined
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+    this.#timer.unref()
+  }
+
+  get connections(): ReadonlySet<Connection> {
+    return this.#connections
+  }
+
+  /** A client has connected; `candidates` are the brokers it may be given to. */
+  accept(socket: Socket, candidates: Candidates): void {
+    const { context } = this.#options
+    const { counters } = context
+    if (this.#draining || (this.#connections.size >= this.#options.connectionsMax && !this.#evictSilent())) {
+      counters.connectionsTotal.refused++
+      if (!this.#draining) this.#sayFull(socket)
+      socket.destroy()
+      return
+    }
+    if (socket.destroyed) return
+    counters.connectionsTotal.accepted++
+    this.#connections.add(new Connection(socket, context, candidates, this))
+    counters.connections = this.#connections.size
+  }
+
+  /** A broker's listener is up: answers that name it may go to their clients. */
+  listenerReady(): void {
+    for (const connection of this.#connections) connection.listenerReady()
+  }
+
+  /** A broker's listener cannot be opened: who waits for it would wait for ever. */
+  listenerFailed(entry: BrokerEntry, error: Error): void {
+    for (const connection of this.#connections) {
+      if (connection.session.needsListener) connection.abort('no_broker_port', `broker ${entry.nodeId}: ${error.message}`)
+    }
+  }
+
+  /** Releases what is held and waits until every connection has delivered what was in flight. */
+  async drain(deadlineMs: number): Promise<'clean' | 'deadline'> {
+    this.#draining = true
+    for (const connection of this.#connections) connection.drain()
+    if (this.#connections.size === 0) return 'clean'
+    return new Promise((resolve) => {
+      const timeout = setTimeout(() => {
+        this.kill('drain_deadline', 'the drain deadline is over')
+        resolve('deadline')
+      }, deadlineMs)
+      this.#whenEmpty = () => {
+        clearTimeout(timeout)
+        resolve('clean')
+      }
+    })
+  }
+
+  kill(reason: CloseReason = 'drained', detail = 'stopped at once'): void {
+    this.#draining = true
+    for (const connection of this.#connections) connection.abort(reason, detail)
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  // ConnectionEvents
+
+  identified(connection: Connection): void {
+    const { clientId, principal, software, softwareVersion } = connection.session.identity
+    this.#options.logger.debug(
+      { event: 'client_identified', peer: connection.peer, clientId, principal, software, softwareVersion },
+      `${connection.peer} is ${software === '' ? 'an unnamed library' : `${software} ${softwareVersion}`}`,
+    )
+  }
+
+  dialled(address: Address, error: Error | undefined): void {
+    this.#options.dialled(address, error)
+  }
+
+  ended(connection: Connection, reason: CloseReason, detail: string): void {
+    const { counters } = this.#options.context
+    this.#connections.delete(connection)
+    counters.connections = this.#connections.size
+    counters.disconnects[reason]++
+    this.#options.ended(connection)
+    this.#sayEnded(connection, reason, detail)
+    if (this.#connections.size === 0) this.#whenEmpty?.()
+  }
+
+  #sayEnded(connection: Connection, reason: CloseReason, detail: string): void {
+    const { peer, session } = connection
+    const fields = { reason, clientId: session.identity.clientId, software: session.identity.software }
+    const host = peer.slice(0, peer.lastIndexOf(':'))
+    if (reason === 'internal_error') {
+      this.#options.logger.error(
+        { event: reason, peer, ...fields, stack: detail },
+        'our bug: a session was closed by an unexpected error; please report the stack',
+      )
+    } else if (WARNED.has(reason)) {
+      const message = detail === '' ? `connection of ${host} closed` : detail
+      this.#options.limitedLog.log('warn', reason, host, message, fields)
+    } else {
+      this.#options.logger.debug({ event: 'disconnected', peer, ...fields, detail }, `${peer} is gone: ${reason}`)
+    }
+  }
+
+  #sayFull(socket: Socket): void {
+    const max = this.#options.connectionsMax
+    this.#options.context.counters.disconnects.connection_limit++
+    this.#options.limitedLog.log(
+      'warn',
+      'connection_limit',
+      socket.remoteAddress ?? '?',
+      `${max} connections are open, a new one was refused (limits.connectionsMax)`,
+    )
+  }
+
+  /** Makes room by closing the oldest connection that never sent a request; false if there is none. */
+  #evictSilent(): boolean {
+    for (const connection of this.#connections) {
+      if (connection.session.state !== 'fresh') continue
+      connection.abort('connection_limit', 'closed for a newer connection: it had sent no request')
+      this.#connections.delete(connection)
+      return true
+    }
+    return false
+  }
+
+  #tick(): void {
+    const nowMs = monotonicMs()
+    for (const connection of this.#connections) connection.tick(nowMs)
+  }
+}

@@ -1,0 +1,119 @@
+/** Collects what the skim finds in an answer: the throttle field, errors, records, and the addresses of brokers. */
+import { recordsInBatch, type SkimSink } from 'kafka-protocol-codec'
+import {
+  W_ENDPOINT_TYPE,
+  W_ERROR,
+  W_HOST,
+  W_MARKER,
+  W_NODE_ID,
+  W_NODES,
+  W_PORT,
+  W_RECORDS,
+  W_THROTTLE,
+} from './response-plan.ts'
+
+const CONTROLLERS = 2
+const decoder = new TextDecoder()
+
+/** A broker's address in an answer, with the place of what must change. */
+export interface Endpoint {
+  nodeId: number
+  host: string
+  hostAt: number
+  hostBytes: number
+  port: number
+  portAt: number
+}
+
+export class AnswerSink implements SkimSink {
+  /** Where `throttle_time_ms` sits in the present chunk, −1 if it was not seen in it. */
+  throttleAt = -1
+  throttleMs = 0
+  readonly endpoints: Endpoint[] = []
+  /** The list of brokers is complete: the field after it was seen. */
+  markerSeen = false
+  /** Addresses of controllers are no addresses of brokers (KIP-919). */
+  controllers = false
+  /** Where the list is a tagged field: the place of its tag number in the present chunk (−1: not seen in it) and its size. */
+  tagAt = -1
+  tagBytes = 0
+  /** The place of the list's count in the present chunk, −1 if it was not seen in it, and the count. */
+  countAt = -1
+  count = 0
+  /** Errors are counted by the caller only once the answer is sure to be taken. */
+  readonly errors: number[] = []
+  /** Records, likewise. */
+  records = 0
+
+  /** For a new answer, or one that is looked at again from its start. */
+  reset(): void {
+    this.throttleAt = -1
+    this.throttleMs = 0
+    this.endpoints.length = 0
+    this.errors.length = 0
+    this.records = 0
+    this.markerSeen = false
+    this.controllers = false
+    this.tagAt = -1
+    this.countAt = -1
+    this.count = 0
+  }
+
+  value(field: number, value: number, offset: number): void {
+    switch (field) {
+      case W_THROTTLE:
+        this.throttleAt = offset
+        this.throttleMs = value
+        return
+      case W_ERROR:
+        if (value !== 0) this.errors.push(value)
+        return
+      case W_NODE_ID:
+        if (!this.markerSeen) this.#endpoint(value)
+        return
+      case W_PORT:
+        if (!this.markerSeen) this.#port(value, offset)
+        return
+      case W_NODES:
+        this.countAt = offset
+        this.count = value
+        return
+      case W_MARKER:
+        this.markerSeen = true
+        return
+      case W_ENDPOINT_TYPE:
+        this.controllers = value === CONTROLLERS
+        return
+      default:
+    }
+  }
+
+  text(field: number, bytes: Uint8Array, offset: number, length: number): void {
+    const endpoint = this.endpoints.at(-1)
+    if (field !== W_HOST || endpoint === undefined || offset < 0) return
+    endpoint.host = decoder.decode(bytes.subarray(offset, offset + length))
+    endpoint.hostAt = offset
+    endpoint.hostBytes = length
+  }
+
+  tag(field: number, offset: number, sizeBytes: number): void {
+    if (field !== W_NODES) return
+    this.tagAt = offset
+    this.tagBytes = sizeBytes
+  }
+
+  batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
+    if (field === W_RECORDS) this.records += recordsInBatch(bytes, offset, sizeBytes)
+  }
+
+  #endpoint(nodeId: number): void {
+    this.endpoints.push({ nodeId, host: '', hostAt: -1, hostBytes: 0, port: -1, portAt: -1 })
+  }
+
+  #port(port: number, offset: number): void {
+    const endpoint = this.endpoints.at(-1)
+    if (endpoint === undefined) return
+    endpoint.port = port
+    endpoint.portAt = offset
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The buckets that one kind of request of one client is charged to: what `policy` resolved, bound to the slots of the
+ * limiter. Made once for each identity and API, shared by the frames that follow, counted by reference because an answer
+ * may outlive the identity it was asked under.
+ */
+import { DEBT_MAX_MS } from '../bounds.ts'
+import type { BucketTable } from '../limiter/bucket-table.ts'
+import type { Applicable } from '../policy/policy-set.ts'
+import type { Counters, QuotaCounts } from './counters.ts'
+
+interface Line {
+  readonly slot: number
+  readonly dimension: Applicable['dimension']
+  readonly enforced: boolean
+  readonly ratePerMs: number
+  readonly burstMs: number
+  readonly counts: QuotaCounts
+  /** When the request reserved last may start, by this bucket alone. */
+  startAtMs: number
+}
+
+export class ChargeSet {
+  readonly #buckets: BucketTable
+  readonly #lines: readonly Line[]
+  #references = 1
+
+  constructor(applicable: readonly Applicable[], buckets: BucketTable, counters: Counters, nowMs: number) {
+    this.#buckets = buckets
+    this.#lines = applicable.map((a) => ({
+      slot: buckets.acquire(a.quota, a.dimension, a.key, a.ratePerMs, a.burstMs, nowMs),
+      dimension: a.dimension,
+      enforced: a.mode === 'enforce',
+      ratePerMs: a.ratePerMs,
+      burstMs: a.burstMs,
+      counts: counters.quota(a.quota),
+      startAtMs: nowMs,
+    }))
+  }
+
+  get empty(): boolean {
+    return this.#lines.length === 0
+  }
+
+  retain(): this {
+    this.#references++
+    return this
+  }
+
+  release(): void {
+    if (--this.#references > 0) return
+    for (const line of this.#lines) this.#buckets.release(line.slot)
+  }
+
+  /** Reserves one request in every bucket; the latest start of those that are enforced, `nowMs` if none makes it wait. */
+  reserve(requestBytes: number, answerBytes: number, nowMs: number): number {
+    let startAtMs = nowMs
+    for (const line of this.#lines) {
+      const cost = costOf(line, requestBytes, answerBytes)
+      const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
+      line.startAtMs = this.#buckets.reserve(line.slot, cost, nowMs)
+      line.counts.used += cost
+      line.counts.throttleMs += this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs
+      if (!line.enforced) {
+        if (line.dimension !== 'fetchBytes') this.#observe(line, nowMs) // a Fetch is known when its answer is
+      } else if (line.startAtMs > nowMs) {
+        line.counts.heldRequests++
+        startAtMs = Math.max(startAtMs, line.startAtMs)
+      }
+    }
+    return startAtMs
+  }
+
+  /** Gives back what `reserve` took, for a request that was never forwarded. */
+  cancel(requestBytes: number, answerBytes: number, nowMs: number): void {
+    for (const line of this.#lines) {
+      const cost = costOf(line, requestBytes, answerBytes)
+      this.#buckets.cancel(line.slot, cost, nowMs)
+      line.counts.used -= cost
+    }
+  }
+
+  /** Corrects the charge for an answer by the difference between its size and what was reserved for it. */
+  settle(differenceBytes: number, nowMs: number): void {
+    for (const line of this.#lines) {
+      if (line.dimension !== 'fetchBytes') continue
+      const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
+      this.#buckets.settle(line.slot, differenceBytes, nowMs)
+      line.counts.used += differenceBytes
+      line.counts.throttleMs += Math.max(0, this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs)
+      if (!line.enforced) this.#observe(line, nowMs)
+    }
+  }
+
+  /** How long the client should stay away: the deepest debt of the enforced buckets, in milliseconds. */
+  debtMs(nowMs: number): number {
+    let debtMs = 0
+    for (const line of this.#lines) {
+      if (line.enforced) debtMs = Math.max(debtMs, this.#buckets.debtMs(line.slot, nowMs))
+    }
+    return debtMs
+  }
+
+  /** Counts an answer that carries our throttle_time_ms. */
+  countStamped(nowMs: number): void {
+    for (const line of this.#lines) {
+      if (line.enforced && this.#buckets.debtMs(line.slot, nowMs) > 0) line.counts.stampedRequests++
+    }
+  }
+
+  /**
+   * A request is let go before its time, because holding it longer would break the client: the limit is below the floor.
+   * The debt stays, but no deeper than `DEBT_MAX_MS`, so that the client is not locked out for long afterwards.
+   */
+  letGo(nowMs: number): void {
+    for (const line of this.#lines) {
+      if (!line.enforced || line.startAtMs <= nowMs) continue
+      line.counts.floorExceeded++
+      this.#buckets.capDebt(line.slot, DEBT_MAX_MS, nowMs)
+    }
+  }
+
+  /** The most that one Fetch may ask for, so that a single answer stays within what its buckets can bear; Infinity if none is limited. */
+  fetchBytesMax(): number {
+    let bytesMax = Number.POSITIVE_INFINITY
+    for (const line of this.#lines) {
+      if (line.enforced && line.dimension === 'fetchBytes') {
+        bytesMax = Math.min(bytesMax, Math.floor(line.ratePerMs * Math.max(line.burstMs, 1000)))
+      }
+    }
+    return Math.max(1, bytesMax)
+  }
+
+  #observe(line: Line, nowMs: number): void {
+    if (this.#buckets.debtMs(line.slot, nowMs) <= 0) return
+    line.counts.observedRequests++
+    this.#buckets.capDebt(line.slot, DEBT_MAX_MS, nowMs) // nobody repays it: the client is not slowed
+  }
+}
+
+function costOf(line: Line, requestBytes: number, answerBytes: number): number {
+  if (line.dimension === 'produceBytes') return requestBytes
+  return line.dimension === 'fetchBytes' ? answerBytes : 1
+}

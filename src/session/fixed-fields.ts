@@ -1,0 +1,28 @@
+/** Offsets of fields that stand behind fixed-size ones only, computed from the schema: Fetch's limits, for one. */
+import { type FieldType, inRange, type MessageSchema } from 'kafka-protocol-codec'
+
+const FIXED_BYTES: Readonly<Partial<Record<FieldType, number>>> = {
+  bool: 1,
+  int8: 1,
+  int16: 2,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  float64: 8,
+  uuid: 16,
+}
+
+/** The offset of `name` in the body of that version, −1 where the version lacks it or its place is not fixed. */
+export function fixedOffset(schema: MessageSchema, version: number, name: string): number {
+  let offset = 0
+  for (const field of schema.fields) {
+    if (!inRange(version, field.versions)) continue
+    if (field.tagged !== undefined && inRange(version, field.tagged)) continue
+    if (field.name === name) return offset
+    const bytes = field.array === true ? undefined : FIXED_BYTES[field.type]
+    if (bytes === undefined) return -1
+    offset += bytes
+  }
+  return -1
+}

@@ -1,0 +1,86 @@
+/**
+ * The answers that a connection still owes, in the order in which they must come (protocol-facts B.4): a ring of plain
+ * numbers, grown when needed, never past `IN_FLIGHT_MAX`. A local reply (an answer made here) waits its turn in it.
+ */
+import type { ChargeSet } from './charge-set.ts'
+import type { SaslStep } from './observe-sasl.ts'
+
+/** What is remembered of a request until its answer comes. */
+export interface Expected {
+  apiKey: number
+  version: number
+  correlationId: number
+  /** When its last byte was forwarded. */
+  sentAtMs: number
+  /** What was reserved for the answer's bytes and is settled when its size is known. */
+  reservedBytes: number
+  charges: ChargeSet | undefined
+  /** Of SaslHandshake and SaslAuthenticate: what it said. */
+  saslStep: SaslStep | undefined
+  /** The answer itself where we made it: a whole frame. */
+  reply: Uint8Array | undefined
+}
+
+function blank(): Expected {
+  return {
+    apiKey: 0,
+    version: 0,
+    correlationId: 0,
+    sentAtMs: 0,
+    reservedBytes: 0,
+    charges: undefined,
+    saslStep: undefined,
+    reply: undefined,
+  }
+}
+
+export class InFlight {
+  #ring: Expected[]
+  #head = 0
+  #length = 0
+  readonly #max: number
+
+  constructor(max: number) {
+    this.#max = max
+    this.#ring = [blank(), blank(), blank(), blank()]
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  get full(): boolean {
+    return this.#length >= this.#max
+  }
+
+  /** The next slot at the tail, to be filled by the caller; no allocation once the ring has grown to the client's window. */
+  push(): Expected {
+    if (this.#length === this.#ring.length) this.#grow()
+    const slot = this.#ring[(this.#head + this.#length) & (this.#ring.length - 1)] as Expected
+    this.#length++
+    return slot
+  }
+
+  /** The answer that must come next, undefined when none is owed. */
+  peek(): Expected | undefined {
+    return this.#length === 0 ? undefined : this.#ring[this.#head]
+  }
+
+  shift(): void {
+    const slot = this.#ring[this.#head] as Expected
+    slot.charges = undefined
+    slot.saslStep = undefined
+    slot.reply = undefined
+    this.#head = (this.#head + 1) & (this.#ring.length - 1)
+    this.#length--
+  }
+
+  #grow(): void {
+    const old = this.#ring
+    const grown: Expected[] = []
+    for (let i = 0; i < old.length; i++) grown.push(old[(this.#head + i) & (old.length - 1)] as Expected)
+    for (let i = 0; i < old.length; i++) grown.push(blank())
+    this.#ring = grown
+    this.#head = 0
+  }
+}

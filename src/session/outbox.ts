@@ -1,0 +1,16 @@
+/**
+ * What a session may ask of the world: `net/connection.ts` performs it, tests record it. Calls, not returned objects:
+ * as testable, and cheaper on the data path (style.md §4).
+ */
+import type { CloseReason } from './counters.ts'
+
+export interface Outbox {
+  /** Bytes for the broker: `[from, to)` of `bytes`, which stay untouched until the write is done. */
+  toBroker(bytes: Uint8Array, from: number, to: number): void
+  /** Bytes for the client. */
+  toClient(bytes: Uint8Array, from: number, to: number): void
+  /** The client's library or user became known, or its first frame came: for logs and the status page. */
+  identified(): void
+  /** End this session. `detail` is for the log line, in words an operator understands. */
+  close(reason: CloseReason, detail: string): void
+}

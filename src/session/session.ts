@@ -1,0 +1,171 @@
+/**
+ * The sans-I/O heart: one object for each client connection and its one broker connection. Bytes and time go in; bytes and
+ * wishes come out through the `Outbox`. No sockets, clocks, timers or logs, and nothing here waits for anything.
+ *
+ * `clientBytes` and `brokerBytes` say how far they took the chunk. What they did not take is offered again, in place, with
+ * more bytes behind it or at the session's wake time: a hold costs no memory, and TCP carries the pressure back.
+ */
+import { ProtocolError } from 'kafka-protocol-codec'
+import { IN_FLIGHT_MAX } from '../bounds.ts'
+import type { Identity } from '../policy/identity.ts'
+import { ClientFacts } from './client-facts.ts'
+import type { SessionContext } from './context.ts'
+import type { CloseReason } from './counters.ts'
+import { FrameAge } from './frame-age.ts'
+import { InFlight } from './in-flight.ts'
+import { SaslObserver } from './observe-sasl.ts'
+import type { Outbox } from './outbox.ts'
+import { ForeignBytes, RequestStream, type SessionTotals } from './request-stream.ts'
+import { ResponseStream } from './response-stream.ts'
+import { type State, transition } from './states.ts'
+
+/** Why the client's bytes are not taken further, as far as the session is concerned. */
+export type ClientBlock = 'none' | 'held' | 'window_full'
+
+export class Session {
+  readonly totals: SessionTotals = { producedBytes: 0, fetchedBytes: 0, throttleMs: 0, fetchEstimateBytes: 0 }
+  readonly #facts: ClientFacts
+  readonly #inFlight: InFlight
+  readonly #age: FrameAge
+  readonly #requests: RequestStream
+  readonly #answers: ResponseStream
+  readonly #outbox: Outbox
+  #state: State = 'fresh'
+  #software = ''
+
+  constructor(context: SessionContext, outbox: Outbox, nowMs: number) {
+    this.#outbox = outbox
+    this.#facts = new ClientFacts(context)
+    this.#inFlight = new InFlight(IN_FLIGHT_MAX)
+    this.#age = new FrameAge(nowMs)
+    const sasl = new SaslObserver((principal) => {
+      this.#facts.sawPrincipal(principal)
+      outbox.identified()
+    })
+    this.#requests = new RequestStream(context, this.#facts, this.#inFlight, this.#age, sasl, this.totals, outbox)
+    this.#answers = new ResponseStream(context, this.#facts, this.#inFlight, this.#age, sasl, this.totals, outbox)
+  }
+
+  get identity(): Identity {
+    return this.#facts.identity
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  /** What keeps the client's next frame back. */
+  get clientBlock(): ClientBlock {
+    const { stop } = this.#requests
+    return stop === 'needs_more' ? 'none' : stop
+  }
+
+  /** When a held frame may go, at the latest; meaningful while `clientBlock` is `held`. */
+  get wakeAtMs(): number {
+    return this.#requests.heldUntilMs
+  }
+
+  /** An answer names a broker whose listener is not up yet: offer the broker's bytes again when it is. */
+  get needsListener(): boolean {
+    return this.#answers.stop === 'needs_listener'
+  }
+
+  /** Answers that are still owed. */
+  get inFlight(): number {
+    return this.#inFlight.length
+  }
+
+  /** A request has begun to pass and its rest has not come. */
+  get clientMidFrame(): boolean {
+    return this.#requests.midFrame
+  }
+
+  get brokerMidFrame(): boolean {
+    return this.#answers.midFrame
+  }
+
+  /** The client's socket had nothing for a while before these bytes: they are fresh. */
+  clientCaughtUp(nowMs: number): void {
+    this.#age.caughtUp(nowMs)
+  }
+
+  /** The first bytes of a client, before a broker is dialled for it: false while too few, closes what is not Kafka. */
+  screen(bytes: Uint8Array, from: number, to: number): boolean {
+    try {
+      return this.#requests.screen(bytes, from, to)
+    } catch (error) {
+      this.#failed(error, 'client_bad_frame', 0)
+      return false
+    }
+  }
+
+  /** Bytes of the client in `[from, to)`; returns up to where they were taken. */
+  clientBytes(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
+    if (this.#state === 'closed') return to
+    try {
+      const at = this.#requests.take(bytes, view, from, to, nowMs)
+      if (this.#state === 'fresh' && this.#requests.started) this.#state = transition('fresh', 'firstFrame')
+      if (this.#inFlight.length > 0) this.#answers.sendReplies()
+      if (this.#software !== this.#facts.identity.software) {
+        this.#software = this.#facts.identity.software
+        this.#outbox.identified()
+      }
+      return at
+    } catch (error) {
+      this.#failed(error, 'client_bad_frame', nowMs)
+      return to
+    }
+  }
+
+  /** Bytes of the broker in `[from, to)`; returns up to where they were taken. */
+  brokerBytes(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
+    if (this.#state === 'closed') return to
+    try {
+      return this.#answers.take(bytes, view, from, to, nowMs)
+    } catch (error) {
+      this.#failed(error, 'broker_bad_frame', nowMs)
+      return to
+    }
+  }
+
+  /** SIGTERM: held frames go now. True when nothing is left to deliver and the session is over. */
+  drain(): boolean {
+    if (this.#state === 'forwarding') this.#requests.draining = true
+    if (this.#state === 'fresh' || this.#state === 'forwarding') this.#state = transition(this.#state, 'drain')
+    return this.#state === 'closed'
+  }
+
+  /** While draining: nothing is under way in either direction. */
+  get idle(): boolean {
+    return this.#inFlight.length === 0 && !this.#requests.midFrame && !this.#answers.midFrame
+  }
+
+  /** The connection is over, for whatever reason: what was reserved and not sent goes back. */
+  closed(nowMs: number): void {
+    this.#state = 'closed'
+    this.#requests.abandon(nowMs)
+    for (let head = this.#inFlight.peek(); head !== undefined; head = this.#inFlight.peek()) {
+      head.charges?.settle(-head.reservedBytes, nowMs)
+      head.charges?.release()
+      this.#inFlight.shift()
+    }
+    this.#facts.forget()
+  }
+
+  #failed(error: unknown, reason: CloseReason, nowMs: number): void {
+    const detail = error instanceof Error ? error.message : String(error)
+    const closeReason =
+      error instanceof ForeignBytes
+        ? error.reason
+        : !(error instanceof ProtocolError)
+          ? 'internal_error'
+          : reason === 'client_bad_frame' && !this.#requests.started
+            ? 'client_garbage'
+            : reason
+    this.closed(nowMs)
+    this.#outbox.close(
+      closeReason,
+      closeReason === 'internal_error' && error instanceof Error ? (error.stack ?? detail) : detail,
+    )
+  }
+}

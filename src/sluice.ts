@@ -1,0 +1,62 @@
+/**
+ * A running sluice as its surroundings see it: the admin pages, the commands and the demo on one side, `app.ts`, which
+ * builds it, on the other. Types only, so that neither side has to import the other.
+ */
+import type { Config } from './config/config.ts'
+import type { Counters } from './session/counters.ts'
+
+/** One process's proxy, listening. */
+export interface Sluice {
+  /** Where applications point `bootstrap.servers`. */
+  readonly listen: { readonly host: string; readonly port: number }
+  /** Where health and metrics are served; undefined when switched off. */
+  readonly admin: { readonly host: string; readonly port: number } | undefined
+  readonly counters: Counters
+  status(): SluiceStatus
+  /** Swaps the quotas whole, between frames; buckets keep their balance. Throws ConfigError for what a reload cannot change. */
+  reload(config: Config): void
+  /** Stops accepting, releases held frames, delivers in-flight answers; says whether the deadline cut it off. */
+  drain(deadlineMs?: number): Promise<'clean' | 'deadline'>
+  /** Destroys every socket at once. */
+  kill(): void
+}
+
+/** A picture of a running sluice at one moment, plain enough for JSON. */
+export interface SluiceStatus {
+  readonly ready: boolean
+  /** Why it is not ready, in words for an operator; empty when it is. */
+  readonly reasons: readonly string[]
+  readonly brokers: readonly BrokerStatus[]
+  /** Client connections open now. */
+  readonly connections: number
+  readonly quotas: readonly QuotaStatus[]
+  readonly clients: readonly ClientStatus[]
+}
+
+/** One broker, and the local port that stands for it. */
+export interface BrokerStatus {
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+  readonly localPort: number
+  readonly reachable: boolean
+}
+
+/** One limit of one quota. A quota with several dimensions gives several of these. */
+export interface QuotaStatus {
+  readonly name: string
+  readonly dimension: string
+  readonly limitPerSecond: number
+  readonly mode: 'enforce' | 'observe'
+}
+
+/** What one client id has done so far through this sluice. */
+export interface ClientStatus {
+  readonly clientId: string
+  readonly software: string
+  readonly principal: string
+  readonly connections: number
+  readonly producedBytes: number
+  readonly fetchedBytes: number
+  readonly throttleMs: number
+}
