@@ -1,0 +1,121 @@
+/**
+ * The admin HTTP server: health, metrics and status, read-only. It shares its process with the data path, so it is small
+ * and strict: GET and HEAD only, short timeouts, little headers, few connections. Loopback by default (design.md §9).
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { SluiceStatus } from '../sluice.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { type Answer, answerTo } from './routes.ts'
+
+/** A scraper, two probes, a person with a browser: more at once is a mistake, and sockets are memory. */
+const CONNECTIONS_MAX = 64
+/** A request line and a few headers. */
+const HEADER_BYTES_MAX = 8_192
+/** Time to send a request; without it an idle socket holds one of the 64 for ever. */
+const REQUEST_TIMEOUT_MS = 5_000
+/** Longer than Prometheus' usual scrape interval is useless: it reconnects for free. */
+const KEEP_ALIVE_TIMEOUT_MS = 20_000
+
+/** What the server shows, and where it listens. */
+export interface AdminOptions {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  readonly metrics: Metrics
+  readonly status: () => SluiceStatus
+  /** Told of a page that failed: our bug, answered with 500. */
+  readonly onError?: (error: unknown, path: string) => void
+}
+
+/** A listening admin server. */
+export interface Admin {
+  readonly host: string
+  readonly port: number
+  /** Stops listening and closes every connection, idle or not. */
+  close(): Promise<void>
+}
+
+/** The admin address cannot be listened on: the operator's to mend, the message says with which flag. */
+export class AdminListenError extends Error {
+  override readonly name = 'AdminListenError'
+  readonly code: string
+
+  constructor(host: string, port: number, cause: NodeJS.ErrnoException) {
+    const why = LISTEN_FAULTS[cause.code ?? ''] ?? cause.message
+    super(
+      `cannot serve health and metrics on ${host}:${port}: ${why}. Choose another address with --admin HOST:PORT, or --admin off`,
+      {
+        cause,
+      },
+    )
+    this.code = cause.code ?? 'UNKNOWN'
+  }
+}
+
+const LISTEN_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process has the port',
+  EACCES: 'this user may not use the port',
+  EADDRNOTAVAIL: 'this machine does not have the address',
+  ENOTFOUND: 'the host name does not resolve',
+}
+
+/** Listens; rejects with `AdminListenError` when it cannot. */
+export async function startAdmin(options: AdminOptions): Promise<Admin> {
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => void respond(request, response, options),
+  )
+  server.maxConnections = CONNECTIONS_MAX
+  await listen(server, options)
+  const { address, port } = server.address() as AddressInfo
+  return { host: address, port, close: () => close(server) }
+}
+
+function listen(server: Server, { host, port }: AdminOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(new AdminListenError(host, port, error)))
+    server.listen({ host, port }, resolve)
+  })
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
+
+/** Never rejects: a page that fails is answered with 500, and the data path does not notice. */
+async function respond(request: IncomingMessage, response: ServerResponse, options: AdminOptions): Promise<void> {
+  const path = pathOf(request.url ?? '/')
+  let answer: Answer
+  try {
+    answer = await answerTo(request.method ?? 'GET', path, options)
+  } catch (error) {
+    options.onError?.(error, path)
+    answer = { code: 500, type: 'text/plain; charset=utf-8', body: 'this page failed; the log says why\n' }
+  }
+  response.writeHead(answer.code, {
+    'content-type': answer.type,
+    'content-length': Buffer.byteLength(answer.body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...(answer.code === 405 ? { allow: 'GET, HEAD' } : {}),
+    // What a refused request carries as its body is not read.
+    ...(answer.code === 405 ? { connection: 'close' } : {}),
+  })
+  response.end(request.method === 'HEAD' ? undefined : answer.body)
+}
+
+/** The path alone; a query is allowed (cache busters) and means nothing. */
+function pathOf(url: string): string {
+  const end = url.indexOf('?')
+  return end === -1 ? url : url.slice(0, end)
+}

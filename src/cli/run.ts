@@ -1,0 +1,95 @@
+/** `run`: the sidecar itself. Two flags are a working limiter, a file is the whole thing. */
+import { Command } from 'commander'
+import type { Config } from '../config/config.ts'
+import { LOG_LEVELS } from '../config/document.ts'
+import { Counters } from '../session/counters.ts'
+import type { Sluice } from '../sluice.ts'
+import { createLogger, type Logger } from '../telemetry/logger.ts'
+import { EXIT_FAILURE, type Finish } from './exit-code.ts'
+import { formatAddress, formatLimit } from './format.ts'
+import { installLastResort } from './last-resort.ts'
+import { type RunFlags, readConfig } from './read-config.ts'
+import { startFault } from './start-fault.ts'
+import { ConfigHealth, supervise } from './supervise.ts'
+import type { Terminal } from './terminal.ts'
+
+const EXAMPLES = `
+Examples:
+  $ kafka-sluice run --upstream kafka:9092
+      a transparent proxy on localhost:9092, nothing limited
+  $ kafka-sluice run --upstream kafka-0:9092,kafka-1:9092 --produce-rate 5MB/s --observe
+      what a limit of 5 MB/s for each client id would do, in the metrics; nothing is slowed
+  $ kafka-sluice run --config sluice.yaml
+      kill -HUP reloads the file
+
+Each flag has an environment variable: --produce-rate is SLUICE_PRODUCE_RATE. Flags win over the environment, the
+environment over the file.
+`
+
+/** Builds the command. */
+export function runCommand(terminal: Terminal, finish: Finish): Command {
+  return new Command('run')
+    .description('listen where applications point bootstrap.servers, and forward to the brokers within the quotas')
+    .option('--upstream <host:port,...>', 'bootstrap addresses of the brokers')
+    .option('--listen <host:port>', 'where applications connect (default: 127.0.0.1:9092)')
+    .option('--admin <host:port>', 'where health and metrics are served, or off (default: 127.0.0.1:9404)')
+    .option('--config <file>', 'configuration file (YAML)')
+    .option('--produce-rate <rate>', 'what each client id may produce: 5MB/s, 512KiB/s')
+    .option('--fetch-rate <rate>', 'what each client id may fetch')
+    .option('--request-rate <rate>', 'requests of each client id: 100/s')
+    .option('--observe', 'compute every quota and report it, but slow nobody')
+    .option('--log-level <level>', LOG_LEVELS.join(', '))
+    .addHelpText('after', EXAMPLES)
+    .action(async (flags: RunFlags) => finish(await run(flags, terminal)))
+}
+
+async function run(flags: RunFlags, terminal: Terminal): Promise<number> {
+  const config = readConfig(flags, terminal.env)
+  const logger = createLogger({ level: config.log.level, pretty: terminal.isTerminal, colour: terminal.colour })
+  const counters = new Counters()
+  const health = new ConfigHealth()
+  const sluice = await start(config, { logger, counters, configValid: () => health.valid })
+  if (sluice === undefined) return EXIT_FAILURE
+  installLastResort(process, logger, (exitCode) => process.exit(exitCode))
+  logStart(logger, config, sluice)
+  const hasFile = flags.config !== undefined || Boolean(terminal.env['SLUICE_CONFIG'])
+  return supervise({
+    sluice,
+    counters,
+    health,
+    logger,
+    signals: terminal.signals,
+    readConfig: hasFile ? () => readConfig(flags, terminal.env) : undefined,
+  })
+}
+
+interface StartDependencies {
+  readonly logger: Logger
+  readonly counters: Counters
+  readonly configValid: () => boolean
+}
+
+/** Loaded only here, so that help and check-config do not pay for the data path. */
+async function start(config: Config, dependencies: StartDependencies): Promise<Sluice | undefined> {
+  const { startSluice } = await import('../app.ts')
+  try {
+    return await startSluice(config, dependencies)
+  } catch (error) {
+    const fault = startFault(error, config)
+    if (fault === undefined) throw error
+    dependencies.logger.fatal(fault)
+    return undefined
+  }
+}
+
+/** The one line that says what this process does. */
+function logStart(logger: Logger, config: Config, sluice: Sluice): void {
+  const upstream = config.upstream.bootstrap.map(formatAddress)
+  const quotas = sluice.status().quotas.map(({ name, dimension, limitPerSecond, mode }) => {
+    const observed = mode === 'observe' ? ' (observe)' : ''
+    return `${name}: ${dimension} ${formatLimit(dimension, limitPerSecond)}${observed}`
+  })
+  const admin = sluice.admin === undefined ? 'off' : `http://${formatAddress(sluice.admin)}`
+  const listen = formatAddress(sluice.listen)
+  logger.info({ listen, upstream, quotas, admin }, `listening on ${listen} for ${upstream.join(', ')}`)
+}

@@ -1,0 +1,148 @@
+/**
+ * The metric families with a label `api`: Kafka's own names, from the generated tables. Only APIs that have been counted
+ * have series.
+ */
+import { apiSchema, errorName } from 'kafka-protocol-codec'
+import {
+  API_SLOTS,
+  type Counters,
+  ERROR_SLOTS,
+  LATENCY_BOUNDS_SECONDS,
+  type LatencyCounts,
+  UNKNOWN_API_SLOT,
+} from '../session/counters.ts'
+
+/** One line of a family. `metricName` only where it differs from the family's: a histogram's `_bucket`, `_sum`, `_count`. */
+export interface Sample {
+  readonly metricName?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+/** One metric: what a Registry prints, computed when it is scraped. */
+export interface Family {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  samples(): Sample[]
+}
+
+/** Families counted by API. */
+export function apiFamilies(counters: Counters): Family[] {
+  return [
+    perApi('sluice_requests_total', 'Requests forwarded or answered, by API.', counters.requests),
+    perApi('sluice_request_bytes_total', 'Bytes of request frames, by API.', counters.requestBytes),
+    perApi('sluice_response_bytes_total', 'Bytes of response frames, by API.', counters.responseBytes),
+    perApi(
+      'sluice_broker_throttle_seconds_total',
+      'Throttle time that the brokers themselves asked for, by API.',
+      counters.brokerThrottleMs,
+      1 / 1000,
+    ),
+    {
+      name: 'sluice_records_total',
+      help: 'Records that passed, by direction.',
+      type: 'counter',
+      samples: () => [
+        { labels: { direction: 'produce' }, value: counters.producedRecords },
+        { labels: { direction: 'fetch' }, value: counters.fetchedRecords },
+      ],
+    },
+    {
+      name: 'sluice_errors_total',
+      help: 'Answers that carried a Kafka error, by API and error.',
+      type: 'counter',
+      samples: () => errorSamples(counters.errors),
+    },
+    histogram('sluice_broker_latency_seconds', 'Time from forwarding a request to its answer.', counters.brokerLatency),
+    histogram('sluice_hold_seconds', 'Time that held requests were held.', counters.hold),
+  ]
+}
+
+/** The label of an API slot. */
+export function apiLabel(slot: number): string {
+  return (slot === UNKNOWN_API_SLOT ? undefined : apiSchema(slot)?.name) ?? 'unknown'
+}
+
+/** The label of an error slot: Kafka's name of code `slot - 1`. */
+export function errorLabel(slot: number): string {
+  return (slot === ERROR_SLOTS - 1 ? undefined : errorName(slot - 1)) ?? 'UNKNOWN'
+}
+
+function perApi(name: string, help: string, counts: Float64Array, scale = 1): Family {
+  return {
+    name,
+    help,
+    type: 'counter',
+    samples: () => {
+      const sums = new Map<string, number>()
+      counts.forEach((count, slot) => {
+        if (count > 0) add(sums, apiLabel(slot), count * scale)
+      })
+      return [...sums].map(([api, value]) => ({ labels: { api }, value }))
+    },
+  }
+}
+
+function errorSamples(errors: Float64Array): Sample[] {
+  const sums = new Map<string, Sample>()
+  errors.forEach((count, at) => {
+    if (count === 0) return
+    const labels = { api: apiLabel(Math.floor(at / ERROR_SLOTS)), error: errorLabel(at % ERROR_SLOTS) }
+    const key = `${labels.api} ${labels.error}`
+    sums.set(key, { labels, value: (sums.get(key)?.value ?? 0) + count })
+  })
+  return [...sums.values()]
+}
+
+function histogram(name: string, help: string, counts: LatencyCounts): Family {
+  return {
+    name,
+    help,
+    type: 'histogram',
+    samples: () => histogramRows(counts).flatMap((row) => rowSamples(name, row)),
+  }
+}
+
+interface HistogramRow {
+  readonly api: string
+  /** Not cumulated; the last is +Inf. */
+  readonly buckets: number[]
+  sumSeconds: number
+}
+
+/** One row for each label: the slots without a name share the row `unknown`. */
+function histogramRows(counts: LatencyCounts): HistogramRow[] {
+  const rows = new Map<string, HistogramRow>()
+  for (let slot = 0; slot < API_SLOTS; slot++) {
+    const buckets = Array.from({ length: LATENCY_BOUNDS_SECONDS.length + 1 }, (_, i) => counts.at(slot, i))
+    if (buckets.every((count) => count === 0)) continue
+    const api = apiLabel(slot)
+    const row = rows.get(api) ?? { api, buckets: buckets.map(() => 0), sumSeconds: 0 }
+    buckets.forEach((count, i) => {
+      row.buckets[i] = (row.buckets[i] ?? 0) + count
+    })
+    row.sumSeconds += counts.sumSeconds[slot] ?? 0
+    rows.set(api, row)
+  }
+  return [...rows.values()]
+}
+
+/** Prometheus wants cumulated buckets. */
+function rowSamples(name: string, { api, buckets, sumSeconds }: HistogramRow): Sample[] {
+  let total = 0
+  const cumulated = buckets.map((count, i): Sample => {
+    total += count
+    const le = LATENCY_BOUNDS_SECONDS[i]
+    return { metricName: `${name}_bucket`, labels: { api, le: le === undefined ? '+Inf' : String(le) }, value: total }
+  })
+  return [
+    ...cumulated,
+    { metricName: `${name}_sum`, labels: { api }, value: sumSeconds },
+    { metricName: `${name}_count`, labels: { api }, value: total },
+  ]
+}
+
+function add(sums: Map<string, number>, key: string, value: number): void {
+  sums.set(key, (sums.get(key) ?? 0) + value)
+}

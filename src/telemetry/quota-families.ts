@@ -1,0 +1,69 @@
+/**
+ * The metric families with a label `quota`. Every quota of the policy in force has its series from the start; one that a
+ * reload removed keeps its counts, as counters must not go backwards.
+ */
+import type { Counters, QuotaCounts } from '../session/counters.ts'
+import type { QuotaStatus } from '../sluice.ts'
+import type { Family, Sample } from './api-families.ts'
+
+/** What can happen to a request under a quota: the answer told the client, the request waited, or observe mode noted it. */
+const ACTIONS: readonly (readonly [action: string, count: keyof QuotaCounts])[] = [
+  ['stamped', 'stampedRequests'],
+  ['held', 'heldRequests'],
+  ['observed', 'observedRequests'],
+]
+
+/** Families counted by quota. `quotas` is asked at each scrape. */
+export function quotaFamilies(counters: Counters, quotas: () => readonly QuotaStatus[]): Family[] {
+  /** Names first from the policy, then from counts of quotas that are gone. */
+  const names = (): string[] => [...new Set([...quotas().map(({ name }) => name), ...counters.quotas().keys()])]
+  const perQuota = (name: string, help: string, count: keyof QuotaCounts, scale = 1): Family => ({
+    name,
+    help,
+    type: 'counter',
+    samples: () =>
+      names().map((quota) => ({ labels: { quota }, value: (counters.quotas().get(quota)?.[count] ?? 0) * scale })),
+  })
+  return [
+    {
+      name: 'sluice_throttled_requests_total',
+      help: 'Requests that met a quota, by what was done: stamped, held, or only observed.',
+      type: 'counter',
+      samples: () =>
+        names().flatMap((quota) =>
+          ACTIONS.map(([action, count]) => ({
+            labels: { quota, action },
+            value: counters.quotas().get(quota)?.[count] ?? 0,
+          })),
+        ),
+    },
+    perQuota(
+      'sluice_throttle_seconds_total',
+      'Delay that requests met, or would have met in observe mode.',
+      'throttleMs',
+      1 / 1000,
+    ),
+    perQuota('sluice_quota_used_total', 'Charged to the quota, in its own unit (bytes or requests).', 'used'),
+    {
+      name: 'sluice_quota_limit',
+      help: 'Limit of the quota for each of its buckets, in its own unit a second.',
+      type: 'gauge',
+      samples: () => limitSamples(quotas()),
+    },
+    perQuota(
+      'sluice_quota_floor_exceeded_total',
+      'Requests let go early because holding them longer would have broken the client.',
+      'floorExceeded',
+    ),
+  ]
+}
+
+/** A quota that limits several dimensions has a series for each, told apart by a label `dimension`; one alone needs none. */
+function limitSamples(quotas: readonly QuotaStatus[]): Sample[] {
+  const dimensionsOf = new Map<string, number>()
+  for (const { name } of quotas) dimensionsOf.set(name, (dimensionsOf.get(name) ?? 0) + 1)
+  return quotas.map(({ name, dimension, limitPerSecond }) => ({
+    labels: dimensionsOf.get(name) === 1 ? { quota: name } : { quota: name, dimension },
+    value: limitPerSecond,
+  }))
+}

@@ -1,0 +1,201 @@
+// The command line from outside: exit codes, messages, help. Nothing here needs a Kafka.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { EventEmitter } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { runCli } from '../../src/cli/program.ts'
+import { startFault } from '../../src/cli/start-fault.ts'
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+const directory = mkdtempSync(join(tmpdir(), 'sluice-cli-'))
+after(() => rmSync(directory, { recursive: true }))
+
+interface Outcome {
+  readonly exitCode: number
+  readonly out: string
+  readonly err: string
+}
+
+async function cli(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
+  let out = ''
+  let err = ''
+  const exitCode = await runCli(args, {
+    out: (text) => {
+      out += text
+    },
+    err: (text) => {
+      err += text
+    },
+    isTerminal: false,
+    colour: false,
+    columns: () => 80,
+    env,
+    signals: new EventEmitter(),
+  })
+  return { exitCode, out, err }
+}
+
+function file(name: string, text: string): string {
+  const path = join(directory, name)
+  writeFileSync(path, text)
+  return path
+}
+
+describe('help and version', () => {
+  test('--version prints the version of package.json', async () => {
+    const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'))
+    assert.deepEqual(await cli(['--version']), { exitCode: 0, out: `${version}\n`, err: '' })
+  })
+
+  for (const args of [['--help'], ['run', '--help'], ['demo', '--help'], ['check-config', '--help']]) {
+    test(`${args.join(' ')} has examples and fits 100 columns`, async () => {
+      const { exitCode, out } = await cli(args)
+      assert.equal(exitCode, 0)
+      assert.match(out, /Examples:\n {2}\$ kafka-sluice /)
+      for (const line of out.split('\n')) assert.ok(line.length <= 120, line)
+    })
+  }
+
+  test('run has the flags of the design, no more', async () => {
+    const { out } = await cli(['run', '--help'])
+    const flags = [...out.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map((match) => match[1])
+    assert.deepEqual(flags, [
+      '--upstream',
+      '--listen',
+      '--admin',
+      '--config',
+      '--produce-rate',
+      '--fetch-rate',
+      '--request-rate',
+      '--observe',
+      '--log-level',
+      '--help',
+    ])
+  })
+})
+
+describe('wrong command lines exit 2', () => {
+  const WRONG: readonly (readonly [args: string[], message: RegExp])[] = [
+    [[], /Usage: kafka-sluice/],
+    [['rnu'], /unknown command 'rnu'[\s\S]*Did you mean run\?/],
+    [['run', '--upstraem', 'k:1'], /unknown option '--upstraem'[\s\S]*Did you mean --upstream\?/],
+    [['run', '--upstream'], /argument missing/],
+    [['run', 'stray'], /too many arguments/],
+    [['run'], /upstream/],
+    [['run', '--upstream', 'k:9092', '--produce-rate', '5 bananas'], /produce-?rate/i],
+    [['run', '--upstream', 'k:9092', '--listen', 'nowhere'], /listen/],
+    [['run', '--upstream', 'k:9092', '--log-level', 'loud'], /log-?level/i],
+    [['run', '--config', 'absent.yaml'], /absent\.yaml.*there is no such file/],
+    [['run', '--config', '/'], /it is a directory/],
+    [['check-config'], /missing required argument/],
+    [['check-config', 'absent.yaml'], /absent\.yaml.*there is no such file/],
+    [['demo', '--seconds', '1'], /5 to 3600/],
+    [['demo', '--seconds', 'x'], /whole number/],
+    [['demo', '--produce-rate', 'fast'], /produce-?rate/i],
+  ]
+  for (const [args, message] of WRONG) {
+    test(`kafka-sluice ${args.join(' ')}`, async () => {
+      const { exitCode, out, err } = await cli(args)
+      assert.equal(exitCode, 2, err)
+      assert.match(err, message)
+      assert.equal(out, '')
+      assert.doesNotMatch(err, /\n\s+at /, 'a stack is nothing for a user')
+    })
+  }
+
+  test('SLUICE_CONFIG names the file as --config does', async () => {
+    const { exitCode, err } = await cli(['run'], { SLUICE_CONFIG: 'from-environment.yaml' })
+    assert.equal(exitCode, 2)
+    assert.match(err, /from-environment\.yaml.*there is no such file/)
+  })
+})
+
+describe('check-config', () => {
+  test('says what a good file means', async () => {
+    const path = file(
+      'good.yaml',
+      [
+        'upstream: { bootstrap: [kafka-0:9093, kafka-1:9093] }',
+        'quotas:',
+        '  - { name: producers, limit: { produceBytes: 5 MB/s }, per: [clientId] }',
+        '  - { name: chatty, limit: { requests: 2/s }, mode: observe }',
+      ].join('\n'),
+    )
+    const { exitCode, out, err } = await cli(['check-config', path])
+    assert.equal(err, '')
+    assert.equal(exitCode, 0)
+    assert.equal(
+      out,
+      [
+        `${path} is valid`,
+        '  listen    127.0.0.1:9092',
+        '  upstream  kafka-0:9093, kafka-1:9093',
+        '  admin     127.0.0.1:9404',
+        '  quota     producers: produceBytes 5 MB/s',
+        '  quota     chatty: requests 2/s (observe)',
+        '',
+      ].join('\n'),
+    )
+  })
+
+  test('names every fault with its line and exits 2', async () => {
+    const path = file('bad.yaml', 'upstream: { bootstrap: [] }\nquotas:\n  - { nmae: x }\n')
+    const { exitCode, out, err } = await cli(['check-config', path])
+    assert.equal(exitCode, 2)
+    assert.equal(out, '')
+    assert.match(err, new RegExp(`${path}:1:`))
+    assert.match(err, new RegExp(`${path}:3:`))
+  })
+
+  test('does not look at the environment', async () => {
+    const path = file('no-upstream.yaml', 'quotas: []\n')
+    assert.equal((await cli(['check-config', path], { SLUICE_UPSTREAM: 'kafka:9092' })).exitCode, 2)
+  })
+})
+
+describe('a start that fails for a reason outside', () => {
+  const config = { listen: { host: '127.0.0.1', port: 9092 } } as Parameters<typeof startFault>[1]
+  const fault = (fields: object): string | undefined => startFault(Object.assign(new Error('listen'), fields), config)
+
+  test('says which port is taken and which flag mends it', () => {
+    const inUse = { code: 'EADDRINUSE', address: '127.0.0.1' }
+    assert.match(fault({ ...inUse, port: 9092 }) ?? '', /127\.0\.0\.1:9092.*--listen 127\.0\.0\.1:9093/)
+    assert.match(fault({ ...inUse, port: 19092 }) ?? '', /127\.0\.0\.1:19092.*listen\.brokerPorts/)
+    assert.match(fault({ code: 'EACCES', address: '127.0.0.1', port: 92 }) ?? '', /above 1023 with --listen/)
+    assert.match(fault({ code: 'EADDRNOTAVAIL', address: '10.9.9.9', port: 1 }) ?? '', /10\.9\.9\.9.*--listen/)
+  })
+
+  test('of the admin server says it in its own words', () => {
+    assert.equal(fault({ name: 'AdminListenError', message: 'use --admin' }), 'use --admin')
+  })
+
+  test('is no such thing when it is our bug', () => {
+    assert.equal(startFault(new TypeError('x is undefined'), config), undefined)
+    assert.equal(startFault('a string', config), undefined)
+  })
+})
+
+describe('the process', () => {
+  const main = (args: string[], entry = ['-C', 'source', 'src/main.ts']): ReturnType<typeof spawnSync> =>
+    spawnSync(process.execPath, [...entry, ...args], { cwd: REPOSITORY, encoding: 'utf8', timeout: 30_000 })
+
+  test('exits with the code and writes to the right stream', () => {
+    const version = main(['--version'])
+    assert.equal(version.status, 0)
+    assert.match(String(version.stdout), /^\d+\.\d+\.\d+\n$/)
+    const wrong = main(['run', '--nonsense'])
+    assert.equal(wrong.status, 2)
+    assert.equal(wrong.stdout, '')
+    assert.match(String(wrong.stderr), /unknown option/)
+  })
+
+  test('runs by its bin in a checkout, without flags for node', () => {
+    const { status, stdout, stderr } = main(['--version'], ['bin/kafka-sluice.js'])
+    assert.equal(status, 0, String(stderr))
+    assert.match(String(stdout), /^\d+\.\d+\.\d+\n$/)
+  })
+})

@@ -1,0 +1,153 @@
+// `run` as a process: its start line, its admin pages, its signals. No Kafka is needed to start and stop.
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { afterEach, describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+const DEADLINE_MS = 30_000
+
+interface Line {
+  readonly level: string
+  readonly msg: string
+  readonly [field: string]: unknown
+}
+
+/** A running `kafka-sluice run`, its log line by line. */
+class Run {
+  readonly child: ChildProcess
+  readonly exited: Promise<number | null>
+  readonly lines: Line[] = []
+  readonly #waiting = new Set<() => void>()
+  stderr = ''
+
+  constructor(args: readonly string[]) {
+    this.child = spawn(process.execPath, ['-C', 'source', 'src/main.ts', 'run', ...args], {
+      cwd: REPOSITORY,
+      stdio: 'pipe',
+    })
+    this.exited = once(this.child, 'close').then(([code]) => code as number | null)
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+    })
+    createInterface({ input: this.child.stdout! }).on('line', (line) => {
+      this.lines.push(JSON.parse(line) as Line)
+      for (const look of this.#waiting) look()
+    })
+  }
+
+  /** The first line, past or to come, that the pattern matches. */
+  line(pattern: RegExp): Promise<Line> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = this.lines.find(({ msg }) => pattern.test(msg))
+        if (found === undefined) return
+        clearTimeout(timer)
+        this.#waiting.delete(look)
+        resolve(found)
+      }
+      const timer = setTimeout(() => {
+        reject(new Error(`no line ${pattern} in ${JSON.stringify(this.lines)} ${this.stderr}`))
+      }, DEADLINE_MS)
+      this.#waiting.add(look)
+      look()
+    })
+  }
+}
+
+let running: Run | undefined
+const directory = mkdtempSync(join(tmpdir(), 'sluice-run-'))
+
+// Port 1 is nobody's: the brokers are unreachable, and that is no reason not to start.
+function start(...args: string[]): Run {
+  running = new Run(['--upstream', '127.0.0.1:1', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args])
+  return running
+}
+
+afterEach(async () => {
+  running?.child.kill('SIGKILL')
+  await running?.exited
+  running = undefined
+})
+
+process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
+
+describe('run', () => {
+  test('says in one line what it does, serves its pages, and drains on SIGTERM', async () => {
+    const run = start('--produce-rate', '5MB/s', '--observe')
+    const line = await run.line(/^listening on /)
+    assert.deepEqual(line['upstream'], ['127.0.0.1:1'])
+    assert.deepEqual(line['quotas'], ['produce-rate: produceBytes 5 MB/s (observe)'])
+    const admin = String(line['admin'])
+    assert.equal((await fetch(`${admin}/healthz`)).status, 200)
+    await run.line(/^no answer from 127\.0\.0\.1:1/)
+    const ready = await fetch(`${admin}/readyz`)
+    assert.equal(ready.status, 503)
+    assert.match(await ready.text(), /127\.0\.0\.1:1/)
+    const metrics = await (await fetch(`${admin}/metrics`)).text()
+    assert.match(metrics, /^sluice_quota_limit\{quota="produce-rate"\} 5000000$/m)
+    assert.match(metrics, /^sluice_config_valid 1$/m)
+    run.child.kill('SIGTERM')
+    assert.equal(await run.exited, 0)
+    await run.line(/^drained/)
+    assert.equal(run.stderr, '')
+  })
+
+  test('serves no admin pages when they are off', async () => {
+    const run = new Run(['--upstream', '127.0.0.1:1', '--listen', '127.0.0.1:0', '--admin', 'off'])
+    running = run
+    assert.equal((await run.line(/^listening on /))['admin'], 'off')
+  })
+
+  test('reloads its file on SIGHUP, whole or not at all', async () => {
+    const file = join(directory, 'sluice.yaml')
+    const write = (text: string): void => {
+      writeFileSync(`${file}.new`, text)
+      renameSync(`${file}.new`, file)
+    }
+    write('quotas: [{ name: first, limit: { produceBytes: 1 MB/s } }]\n')
+    const run = start('--config', file)
+    const admin = String((await run.line(/^listening on /))['admin'])
+    const metrics = async (): Promise<string> => (await fetch(`${admin}/metrics`)).text()
+    assert.match(await metrics(), /sluice_quota_limit\{quota="first"\} 1000000$/m)
+
+    write('quotas: [{ name: second, limit: { produceBytes: 2 bananas } }]\n')
+    run.child.kill('SIGHUP')
+    assert.equal((await run.line(/^configuration fault/))['line'], 1)
+    const bad = await metrics()
+    assert.match(bad, /^sluice_config_valid 0$/m)
+    assert.match(bad, /^sluice_config_reloads_total\{result="failed"\} 1$/m)
+    assert.match(bad, /sluice_quota_limit\{quota="first"\} 1000000$/m)
+
+    write('quotas: [{ name: second, limit: { produceBytes: 2 MB/s } }]\n')
+    run.child.kill('SIGHUP')
+    await run.line(/^configuration reloaded/)
+    const good = await metrics()
+    assert.match(good, /^sluice_config_valid 1$/m)
+    assert.match(good, /sluice_quota_limit\{quota="second"\} 2000000$/m)
+    assert.doesNotMatch(good, /sluice_quota_limit\{quota="first"\}/)
+  })
+
+  for (const flag of ['--listen', '--admin']) {
+    test(`exits 1 when the port of ${flag} is taken, and says which flag mends it`, async () => {
+      const blocker = createServer()
+      await once(blocker.listen(0, '127.0.0.1'), 'listening')
+      const { port } = blocker.address() as AddressInfo
+      try {
+        const run = start(flag, `127.0.0.1:${port}`)
+        assert.equal(await run.exited, 1)
+        const line = run.lines.find(({ level }) => level === 'fatal')
+        assert.match(line?.msg ?? '', new RegExp(`127\\.0\\.0\\.1:${port}: another process has the port.*${flag} `))
+        assert.equal(run.stderr, '')
+      } finally {
+        blocker.close()
+      }
+    })
+  }
+})

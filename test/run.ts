@@ -1,0 +1,198 @@
+/**
+ * `npm test`: all tests, the quick ones in parallel, then those with real Kafka and real clients one file after the other,
+ * because their brokers and floods want the machine for themselves. What was skipped is named at the end, with its reason.
+ *
+ *   node -C source test/run.ts [--fast | --e2e] [--no-coverage] [words that a file's path must contain …]
+ *   node -C source test/run.ts --prepare     fetches and builds what the slow tests need, and says what is missing
+ */
+import { glob } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { relative, resolve } from 'node:path'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { parseArgs } from 'node:util'
+import { KAFKA_VERSION } from '../src/demo/kafka/cluster.ts'
+import { findJava, jarsUnavailable, kafkaJars } from '../src/demo/kafka/jars.ts'
+import { buildClient, buildKafkaTools, CLIENT_NAMES, clientAvailable } from './support/clients.ts'
+
+const ROOT = resolve(import.meta.dirname, '..')
+const TEST_FILES = ['test/**/*.test.ts', 'protocol/**/*.test.ts']
+/** Files that start Kafka, or take long. */
+const SLOW = /^test\/(e2e|clients)\/|^test\/demo\/kafka-cluster/
+const FILES_AT_ONCE = Math.min(2, availableParallelism())
+const FILE_MAX_MS = 20 * 60_000
+/** Of all lines in src and protocol/src that any test loaded. Raise it, never lower it. */
+const COVERED_LINES_MIN_PERCENT = 90
+const COVERED = ['src/**/*.ts', 'protocol/src/**/*.ts']
+const NOT_COVERED = ['protocol/src/generated/**', '**/*.test.ts']
+/** Files below the bar that are worth a line in the report. */
+const WORST_COUNT = 10
+/** Node's own sums at the end of each part; we print one for all parts. */
+const SUMS = ['tests', 'suites', 'pass', 'fail', 'cancelled', 'skipped', 'todo', 'duration_ms'] as const
+const SUM_LINE = new RegExp(`^(${SUMS.join('|')}) ([\\d.]+)$`)
+
+interface Totals {
+  readonly sums: Map<string, number>
+  readonly skipped: string[]
+  /** File → line → how often it ran. */
+  readonly lines: Map<string, Map<number, number>>
+  failed: boolean
+}
+
+interface TestEvent {
+  readonly type: string
+  // biome-ignore lint/suspicious/noExplicitAny: node:test gives each event type data of its own shape
+  readonly data: any
+}
+
+const { values: flags, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: {
+    fast: { type: 'boolean', default: false },
+    e2e: { type: 'boolean', default: false },
+    prepare: { type: 'boolean', default: false },
+    coverage: { type: 'boolean', default: true },
+  },
+  allowNegative: true,
+})
+
+process.chdir(ROOT)
+process.exitCode = flags.prepare ? await prepare() : await testAll()
+
+async function testAll(): Promise<number> {
+  const files = await findFiles()
+  if (files.length === 0) {
+    console.error(`no test file matches ${words.join(' ')}`)
+    return 1
+  }
+  const totals: Totals = { sums: new Map(), skipped: [], lines: new Map(), failed: false }
+  const fast = files.filter((file) => !SLOW.test(file))
+  const slow = files.filter((file) => SLOW.test(file))
+  if (!flags.e2e) await runPart(fast, FILES_AT_ONCE, totals)
+  if (!flags.fast) await runPart(slow, 1, totals)
+  // The bar is for the whole; a part of the tests covers a part of the code.
+  const whole = words.length === 0 && !flags.fast && !flags.e2e
+  if (flags.coverage) reportCoverage(totals, whole)
+  reportSkipped(totals)
+  for (const name of SUMS) console.log(`ℹ ${name} ${totals.sums.get(name) ?? 0}`)
+  return totals.failed || (totals.sums.get('tests') ?? 0) === 0 ? 1 : 0
+}
+
+async function findFiles(): Promise<string[]> {
+  const files: string[] = []
+  for await (const file of glob(TEST_FILES, { exclude: ['**/node_modules/**'] })) {
+    const path = file.replaceAll('\\', '/')
+    if (words.length === 0 || words.some((word) => path.includes(word))) files.push(path)
+  }
+  return files.sort()
+}
+
+async function runPart(files: readonly string[], concurrency: number, totals: Totals): Promise<void> {
+  if (files.length === 0) return
+  const events = run({
+    files: files.map((file) => resolve(file)),
+    concurrency,
+    timeout: FILE_MAX_MS,
+    coverage: flags.coverage,
+    coverageIncludeGlobs: COVERED,
+    coverageExcludeGlobs: NOT_COVERED,
+  })
+  const watch = new Transform({
+    objectMode: true,
+    transform(event: TestEvent, _encoding, done) {
+      done(null, note(event, totals))
+    },
+  })
+  await pipeline(events, watch, new spec(), process.stdout, { end: false })
+}
+
+/** Remembers what the end of the report needs; returns what the reporter shall see, or nothing. */
+function note({ type, data }: TestEvent, totals: Totals): TestEvent | undefined {
+  if (type === 'test:fail') totals.failed = true
+  if (type === 'test:pass' && data.skip !== undefined) {
+    const reason = typeof data.skip === 'string' ? `: ${data.skip}` : ''
+    totals.skipped.push(`${data.name} (${relative(ROOT, data.file ?? '')})${reason}`)
+  }
+  if (type === 'test:coverage') {
+    noteCoverage(data.summary.files, totals)
+    return undefined
+  }
+  if (type === 'test:summary' && data.file !== undefined) {
+    const { passed, failed, tests } = data.counts
+    const took = `${(data.duration_ms / 1000).toFixed(1)} s`
+    const verdict = data.success ? `${passed} of ${tests} passed` : `${failed} of ${tests} FAILED`
+    return {
+      type: 'test:diagnostic',
+      data: { nesting: 0, message: `${relative(ROOT, data.file)}: ${verdict}, ${took}` },
+    }
+  }
+  const sum = type === 'test:diagnostic' && data.nesting === 0 ? SUM_LINE.exec(data.message) : null
+  if (sum === null) return { type, data }
+  const [, name = '', value] = sum
+  totals.sums.set(name, (totals.sums.get(name) ?? 0) + Number(value))
+  return undefined
+}
+
+interface FileCoverage {
+  readonly path: string
+  readonly lines: readonly { readonly line: number; readonly count: number }[]
+}
+
+function noteCoverage(files: readonly FileCoverage[], totals: Totals): void {
+  for (const { path, lines } of files) {
+    const known = totals.lines.get(path) ?? new Map<number, number>()
+    totals.lines.set(path, known)
+    for (const { line, count } of lines) known.set(line, (known.get(line) ?? 0) + count)
+  }
+}
+
+function reportCoverage(totals: Totals, enforce: boolean): void {
+  const files = [...totals.lines].map(([path, lines]) => {
+    const covered = [...lines.values()].filter((count) => count > 0).length
+    return {
+      path: relative(ROOT, path),
+      covered,
+      lines: lines.size,
+      percent: (100 * covered) / Math.max(1, lines.size),
+    }
+  })
+  const all = files.reduce((sum, file) => sum + file.lines, 0)
+  if (all === 0) return
+  const percent = (100 * files.reduce((sum, file) => sum + file.covered, 0)) / all
+  const low = files.filter((file) => file.percent < COVERED_LINES_MIN_PERCENT)
+  for (const file of low.sort((a, b) => a.percent - b.percent).slice(0, WORST_COUNT)) {
+    console.log(`  ${file.percent.toFixed(1).padStart(5)} % of the lines of ${file.path}`)
+  }
+  console.log(
+    `coverage: ${percent.toFixed(2)} % of ${all} lines in ${files.length} files (at least ${COVERED_LINES_MIN_PERCENT} %)`,
+  )
+  if (!enforce || percent >= COVERED_LINES_MIN_PERCENT) return
+  console.log('✖ too little is covered')
+  totals.failed = true
+}
+
+function reportSkipped({ skipped }: Totals): void {
+  if (skipped.length === 0) return
+  console.log(`skipped ${skipped.length}:`)
+  for (const line of skipped) console.log(`  ${line}`)
+}
+
+/** Everything that a first run would otherwise fetch and build in the middle of its tests. */
+async function prepare(): Promise<number> {
+  const missing: string[] = []
+  const java = await findJava()
+  const why = 'why' in java ? java.why : await jarsUnavailable(KAFKA_VERSION)
+  if (why === undefined) await kafkaJars(KAFKA_VERSION, console.log, undefined)
+  else missing.push(`Kafka from its jars: ${why}`)
+  for (const name of CLIENT_NAMES) {
+    const available = await clientAvailable(name)
+    if (available.ok) await buildClient(name)
+    else missing.push(`the ${name} client ${available.why}`)
+    if (name === 'java' && available.ok) await buildKafkaTools()
+    if (available.ok) console.log(`ready: the ${name} client`)
+  }
+  for (const line of missing) console.log(`missing: ${line}`)
+  return missing.length === 0 ? 0 : 1
+}
