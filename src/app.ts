@@ -121,7 +121,6 @@ class App implements Sluice {
         onError: (error, path) => this.#logger.error({ event: 'admin_failed', path, err: error }, `${path} failed`),
       })
     }
-    void this.#discovery.ask()
     this.#discovery.start()
   }
 
@@ -228,7 +227,8 @@ class App implements Sluice {
 
   #notReady(): string[] {
     if (this.#draining) return ['draining']
-    if ([...this.#reachable.values()].some((reachable) => reachable)) return []
+    const addresses = [...this.#config.upstream.bootstrap, ...this.#book.brokers().map((entry) => entry.address)]
+    if (addresses.some((address) => this.#reachable.get(keyOf(address)) === true)) return []
     return [`no broker can be reached (${this.#unreachableWhy}); check --upstream`]
   }
 

@@ -16,7 +16,7 @@ export interface Terminal {
 }
 
 /** Signals that commands listen for. */
-export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
+type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP'
 
 /** The part of `process` that delivers signals. */
 export interface SignalSource {

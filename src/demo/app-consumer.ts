@@ -8,6 +8,11 @@ const JOIN_DEADLINE_MS = 60_000
 /** kafkajs leaves only when its last Fetch is answered; with its 5 s the demo would end in a silence of 5 s. */
 const FETCH_WAIT_MS = 500
 
+/** The consumer group that reads a topic. */
+export function readersOf(topic: string): string {
+  return `${topic}-readers`
+}
+
 /** Reads the application's own topic from its beginning. */
 export class CheckingConsumer {
   readonly #consumer: Consumer
@@ -16,7 +21,7 @@ export class CheckingConsumer {
   #received = 0
 
   constructor(kafka: Kafka, config: AppConfig) {
-    this.#consumer = kafka.consumer({ groupId: `${config.topic}-readers`, maxWaitTimeInMs: FETCH_WAIT_MS })
+    this.#consumer = kafka.consumer({ groupId: readersOf(config.topic), maxWaitTimeInMs: FETCH_WAIT_MS })
     this.#checks = Array.from({ length: config.partitions }, () => new SequenceCheck())
     this.#topic = config.topic
   }

@@ -12,7 +12,7 @@ export interface AppConfig {
   readonly batchRecords: number
   /** Payload it wants to send; absent: all it can. */
   readonly bytesPerSecond?: number
-  /** Delete the topic at the end: the Kafka is somebody's own. */
+  /** Delete topic and group at the end: the Kafka is somebody's own. */
   readonly deleteTopic: boolean
 }
 

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin, Kafka } from 'kafkajs'
-import { CheckingConsumer } from './app-consumer.ts'
+import { CheckingConsumer, readersOf } from './app-consumer.ts'
 import type { AppConfig, AppProgress, FromApp, ToApp } from './app-messages.ts'
 import { LoadProducer } from './app-producer.ts'
 import { FrameMeter } from './frame-meter.ts'
@@ -47,7 +47,11 @@ class App {
   async leave(): Promise<void> {
     await Promise.all([this.#producer.disconnect(), this.#consumer.stop()])
     const { topic, deleteTopic } = this.#config
-    if (deleteTopic) await this.#withAdmin((admin) => admin.deleteTopics({ topics: [topic] }))
+    if (!deleteTopic) return
+    await this.#withAdmin(async (admin) => {
+      await admin.deleteGroups([readersOf(topic)])
+      await admin.deleteTopics({ topics: [topic] })
+    })
   }
 
   async #catchUp(): Promise<void> {

@@ -132,9 +132,14 @@ function mark(ok: boolean, colour: boolean): string {
 function wayOn({ upstream, limitText }: DemoResult): string[] {
   return [
     'Point your own application at it:',
-    `  npx kafka-sluice run --upstream ${upstream ?? 'YOUR-KAFKA:9092'} --produce-rate ${limitText}`,
+    `  npx kafka-sluice run --upstream ${upstream ?? 'YOUR-KAFKA:9092'} --produce-rate ${shellWord(limitText)}`,
     'Then give it bootstrap.servers=localhost:9092; nothing else in it changes.',
     'To see first what a limit would do, add --observe. While it runs:',
     '  curl http://localhost:9404/metrics',
   ]
+}
+
+/** `1 MB/s` is one word only in quotes. */
+function shellWord(text: string): string {
+  return /\s/.test(text) ? `'${text}'` : text
 }

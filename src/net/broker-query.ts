@@ -23,13 +23,15 @@ const HEADER = {
   clientId: 'kafka-sluice',
 } as const
 
-/** Never rejects. */
-export function queryBrokers(address: Address): Promise<QueryOutcome> {
+/** Never rejects; `signal` gives up. */
+export function queryBrokers(address: Address, signal: AbortSignal): Promise<QueryOutcome> {
   return new Promise((resolve) => {
     let connected = false
     let received: Uint8Array = new Uint8Array(0)
     const socket = connect({ host: address.host, port: address.port, noDelay: true })
+    const giveUp = (): void => done({ kind: 'silent' })
     const done = (outcome: QueryOutcome): void => {
+      signal.removeEventListener('abort', giveUp)
       socket.destroy()
       resolve(outcome)
     }
@@ -47,7 +49,9 @@ export function queryBrokers(address: Address): Promise<QueryOutcome> {
       else if (brokers !== 'more') done({ kind: 'brokers', brokers })
     })
     socket.on('error', (error) => done(connected ? { kind: 'silent' } : { kind: 'unreachable', error: error.message }))
-    socket.on('close', () => done({ kind: 'silent' }))
+    socket.on('close', giveUp)
+    if (signal.aborted) giveUp()
+    else signal.addEventListener('abort', giveUp)
   })
 }
 

@@ -13,7 +13,7 @@ export interface DiscoveryOptions {
 export class Discovery {
   readonly #options: DiscoveryOptions
   #timer: NodeJS.Timeout | undefined
-  #stopped = false
+  readonly #stopping = new AbortController()
   #round: Promise<boolean> | undefined
 
   constructor(options: DiscoveryOptions) {
@@ -28,20 +28,20 @@ export class Discovery {
     return this.#round
   }
 
+  /** Asks at once, and from then on regularly. */
   start(): void {
-    this.#next(DISCOVERY_INTERVAL_MS)
+    void this.ask().then((reached) => this.#next(reached ? DISCOVERY_INTERVAL_MS : DISCOVERY_RETRY_MS))
   }
 
+  /** Asks no more; a question under way is given up. */
   stop(): void {
-    this.#stopped = true
+    this.#stopping.abort()
     clearTimeout(this.#timer)
   }
 
   #next(afterMs: number): void {
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => {
-      void this.ask().then((reached) => this.#next(reached ? DISCOVERY_INTERVAL_MS : DISCOVERY_RETRY_MS))
-    }, afterMs)
+    if (this.#stopping.signal.aborted) return
+    this.#timer = setTimeout(() => this.start(), afterMs)
     this.#timer.unref()
   }
 
@@ -50,8 +50,10 @@ export class Discovery {
     const known = book.brokers().map((entry) => entry.address)
     let reached = false
     for (const address of [...bootstrap, ...known]) {
-      if (this.#stopped) break
-      const outcome = await queryBrokers(address)
+      const { signal } = this.#stopping
+      if (signal.aborted) break
+      const outcome = await queryBrokers(address, signal)
+      if (signal.aborted) break
       asked(address, outcome)
       reached ||= outcome.kind !== 'unreachable'
       if (outcome.kind !== 'brokers') continue

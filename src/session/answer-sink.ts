@@ -49,8 +49,8 @@ export class AnswerSink implements SkimSink {
   reset(): void {
     this.throttleAt = -1
     this.throttleMs = 0
-    this.endpoints.length = 0
-    this.errors.length = 0
+    if (this.endpoints.length > 0) this.endpoints.length = 0 // setting it costs more than asking
+    if (this.errors.length > 0) this.errors.length = 0
     this.records = 0
     this.markerSeen = false
     this.controllers = false

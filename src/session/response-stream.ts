@@ -254,8 +254,10 @@ export class ResponseStream {
     const { counters } = this.#context
     counters.fetchedRecords += this.#sink.records
     this.#sink.records = 0
-    for (const code of errors) counters.countError(this.#slot, code)
-    errors.length = 0
+    if (errors.length > 0) {
+      for (const code of errors) counters.countError(this.#slot, code)
+      errors.length = 0
+    }
     if (throttleAt < 0) return
     counters.brokerThrottleMs[this.#slot] = (counters.brokerThrottleMs[this.#slot] as number) + Math.max(0, throttleMs)
     if (this.#stampMs === 0 || this.#stampMs <= throttleMs) return

@@ -60,12 +60,12 @@ export function apiFamilies(counters: Counters): Family[] {
 }
 
 /** The label of an API slot. */
-export function apiLabel(slot: number): string {
+function apiLabel(slot: number): string {
   return (slot === UNKNOWN_API_SLOT ? undefined : apiSchema(slot)?.name) ?? 'unknown'
 }
 
 /** The label of an error slot: Kafka's name of code `slot - 1`. */
-export function errorLabel(slot: number): string {
+function errorLabel(slot: number): string {
   return (slot === ERROR_SLOTS - 1 ? undefined : errorName(slot - 1)) ?? 'UNKNOWN'
 }
 

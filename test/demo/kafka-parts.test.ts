@@ -11,6 +11,7 @@ import { javaMajorVersion } from '../../src/demo/kafka/jars.ts'
 import { startKafka, unavailableText } from '../../src/demo/kafka/kafka.ts'
 import { freePorts } from '../../src/demo/kafka/ports.ts'
 import {
+  kafkaUuid,
   propertiesEnvironment,
   propertiesText,
   scramArguments,
@@ -57,6 +58,16 @@ describe('server properties', () => {
     })
     assert.equal(scramArguments({ alice: 'pw' }).length, 4)
   })
+})
+
+test('an id never begins with a dash, which Kafka’s format tool would take for an option', () => {
+  const dash = Buffer.alloc(16, 0xf8)
+  const bytes = [dash, dash, Buffer.alloc(16, 1)]
+  assert.ok(dash.toString('base64url').startsWith('-'))
+  assert.equal(
+    kafkaUuid(() => bytes.shift() ?? dash),
+    'AQEBAQEBAQEBAQEBAQEBAQ',
+  )
 })
 
 describe('what the machine offers', () => {

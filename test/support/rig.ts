@@ -123,6 +123,12 @@ export class Rig implements Outbox {
     return this
   }
 
+  /** A reload: other quotas from now on, for every session that shares the context. */
+  policy(rules: readonly QuotaRule[]): this {
+    this.context.policy = new PolicySet(rules)
+    return this
+  }
+
   /** Bytes of the client that the session has not taken. */
   get heldBytes(): number {
     return this.#client.left.length

@@ -2,7 +2,6 @@
  * Kafka from the Apache jars on local Java. One broker is its own controller (one JVM); several get a controller in a JVM
  * beside them, so that any broker may be killed and the cluster still decides. Everything lives in one temporary directory.
  */
-import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +11,14 @@ import { KAFKA_VERSION, type KafkaBroker, type KafkaCluster, type KafkaOptions, 
 import { findJava, jarsUnavailable, kafkaJars } from './jars.ts'
 import { type JvmCommand, JvmNode, javaArguments } from './jvm-node.ts'
 import { freePorts } from './ports.ts'
-import { type ClusterPlan, type NodePlan, propertiesText, scramArguments, serverProperties } from './properties.ts'
+import {
+  type ClusterPlan,
+  kafkaUuid,
+  type NodePlan,
+  propertiesText,
+  scramArguments,
+  serverProperties,
+} from './properties.ts'
 import { runTool } from './run-tool.ts'
 
 const HOST = '127.0.0.1'
@@ -39,7 +45,7 @@ interface Node {
 
 class JarCluster implements KafkaCluster {
   readonly provider = 'jars'
-  readonly #clusterId = randomBytes(16).toString('base64url')
+  readonly #clusterId = kafkaUuid()
   readonly #directory: string
   readonly #command: JvmCommand
   readonly #plan: ClusterPlan
@@ -171,7 +177,7 @@ class JarCluster implements KafkaCluster {
   }
 
   #metaProperties(id: number): string {
-    const directoryId = randomBytes(16).toString('base64url')
+    const directoryId = kafkaUuid()
     return `version=1\ncluster.id=${this.#clusterId}\nnode.id=${id}\ndirectory.id=${directoryId}\n`
   }
 

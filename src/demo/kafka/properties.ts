@@ -3,6 +3,7 @@
  * and the sluice meet; INTERNAL, always plaintext, is for the brokers among themselves and for our own looking; CONTROLLER
  * is the quorum's. So whoever is connected to the CLIENT port is a client, which tests rely on.
  */
+import { randomBytes } from 'node:crypto'
 
 export interface NodePlan {
   readonly id: number
@@ -88,6 +89,14 @@ function saslProperties(users: Readonly<Record<string, string>>): Properties {
     'listener.name.client.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required${plainUsers.join('')};`,
     'listener.name.client.scram-sha-256.sasl.jaas.config': scram,
     'listener.name.client.scram-sha-512.sasl.jaas.config': scram,
+  }
+}
+
+/** An id as Kafka writes its UUIDs; like Kafka's own it never begins with a dash, which a command line takes for an option. */
+export function kafkaUuid(random: (size: number) => Buffer = randomBytes): string {
+  for (;;) {
+    const id = random(16).toString('base64url')
+    if (!id.startsWith('-')) return id
   }
 }
 

@@ -1,0 +1,109 @@
+/**
+ * What a request and its answer cost in the session itself, without sockets: nanoseconds a pair, for a Produce and a Fetch under
+ * three quotas. `node -C source test/bench/session.ts`
+ */
+import { API_KEY, encodeRequest, encodeResponse } from 'kafka-protocol-codec'
+import { AddressBook } from '../../src/cluster/address-book.ts'
+import { BucketTable } from '../../src/limiter/bucket-table.ts'
+import { behaviourOf } from '../../src/policy/client-libraries.ts'
+import { PolicySet } from '../../src/policy/policy-set.ts'
+import type { SessionContext } from '../../src/session/context.ts'
+import { Counters } from '../../src/session/counters.ts'
+import { Session } from '../../src/session/session.ts'
+import { recordBatch } from '../support/random-message.ts'
+import { seededRandom } from '../support/vectors.ts'
+
+const PIPELINED = 5
+
+function context(limited: boolean): SessionContext {
+  const rules = limited
+    ? [
+        {
+          name: 'bench',
+          limit: { produceBytes: 1e12, fetchBytes: 1e12, requests: 1e9 },
+          burst: { seconds: 1 },
+          match: {},
+          per: ['clientId'] as const,
+          overrides: [],
+          mode: 'enforce' as const,
+        },
+      ]
+    : []
+  return {
+    policy: new PolicySet(rules as never),
+    buckets: new BucketTable(1000),
+    counters: new Counters(),
+    book: new AddressBook(10),
+    behaviourOf: (software) => behaviourOf(software, []),
+    frameBytesMax: 104_857_600,
+  }
+}
+
+interface Pair {
+  readonly name: string
+  readonly request: Uint8Array
+  readonly answer: Uint8Array
+}
+
+function producePair(recordBytes: number): Pair {
+  const records = recordBatch(seededRandom(1), 10, recordBytes)
+  const request = encodeRequest(
+    { apiKey: API_KEY.Produce, apiVersion: 9, correlationId: 1, clientId: 'perf' },
+    {
+      transactionalId: null,
+      acks: 1,
+      timeoutMs: 30_000,
+      topicData: [{ name: 'topic', partitionData: [{ index: 3, records }] }],
+    },
+  )
+  const answer = encodeResponse(API_KEY.Produce, 9, 1, {
+    responses: [
+      { name: 'topic', partitionResponses: [{ index: 3, errorCode: 0, baseOffset: 7n, logAppendTimeMs: -1n, logStartOffset: 0n }] },
+    ],
+  })
+  return { name: `Produce v9 ${recordBytes} B`, request, answer }
+}
+
+function repeat(bytes: Uint8Array, times: number): Uint8Array {
+  return new Uint8Array(Buffer.concat(Array.from({ length: times }, () => bytes)))
+}
+
+function measure(pair: Pair, limited: boolean): number {
+  const sent = { bytes: 0 }
+  const outbox = {
+    toBroker: (_b: Uint8Array, from: number, to: number) => {
+      sent.bytes += to - from
+    },
+    toClient: (_b: Uint8Array, from: number, to: number) => {
+      sent.bytes += to - from
+    },
+    identified() {},
+    close(reason: string, detail: string) {
+      throw new Error(`${reason}: ${detail}`)
+    },
+  }
+  const session = new Session(context(limited), outbox, 0)
+  const requests = repeat(pair.request, PIPELINED)
+  const answers = repeat(pair.answer, PIPELINED)
+  const requestView = new DataView(requests.buffer)
+  const answerView = new DataView(answers.buffer)
+  const rounds = 40_000
+  let best = Number.POSITIVE_INFINITY
+  let nowMs = 1
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const start = process.hrtime.bigint()
+    for (let i = 0; i < rounds; i++) {
+      nowMs += 0.1
+      session.clientBytes(requests, requestView, 0, requests.length, nowMs)
+      session.brokerBytes(answers, answerView, 0, answers.length, nowMs)
+    }
+    best = Math.min(best, Number(process.hrtime.bigint() - start) / (rounds * PIPELINED))
+  }
+  return best
+}
+
+for (const pair of [producePair(200), producePair(16_000)]) {
+  for (const limited of [false, true]) {
+    console.log(`${pair.name}, ${limited ? 'two quotas' : 'no quota'}: ${measure(pair, limited).toFixed(0)} ns a pair`)
+  }
+}
