@@ -1,14 +1,19 @@
 /**
  * The composition root: builds everything, wires it, starts, reloads, drains. The only file that knows all rooms.
  */
-import { readFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { KAFKA_VERSION } from 'kafka-protocol-codec'
 import { type Admin, startAdmin } from './admin/server.ts'
-import { BROKERS_MAX, BUCKETS_MAX, DRAIN_DEADLINE_MS } from './bounds.ts'
+import { BROKERS_MAX, DRAIN_DEADLINE_MS } from './bounds.ts'
 import { ClientLedger } from './client-ledger.ts'
-import { type Address, AddressBook, type BrokerChange, type BrokerEntry } from './cluster/address-book.ts'
-import type { Config } from './config/config.ts'
+import {
+  type Address,
+  AddressBook,
+  type BrokerChange,
+  type BrokerEntry,
+  formatAddress,
+} from './cluster/address-book.ts'
+import { type Config, ConfigError } from './config/config.ts'
 import { BucketTable } from './limiter/bucket-table.ts'
 import type { QueryOutcome } from './net/broker-query.ts'
 import { Discovery } from './net/discovery.ts'
@@ -22,6 +27,7 @@ import type { BrokerStatus, QuotaStatus, Sluice, SluiceStatus } from './sluice.t
 import { LogLimiter } from './telemetry/log-limiter.ts'
 import type { Logger } from './telemetry/logger.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { packageVersion } from './version.ts'
 
 /** What the caller brings. */
 export interface SluiceDependencies {
@@ -45,6 +51,9 @@ export async function startSluice(config: Config, dependencies: SluiceDependenci
   }
   return sluice
 }
+
+/** What sockets and tables were made of at the start. */
+const FIXED_SECTIONS = ['upstream', 'listen', 'admin', 'limits'] as const
 
 class App implements Sluice {
   readonly counters: Counters
@@ -71,7 +80,7 @@ class App implements Sluice {
     this.counters = counters ?? new Counters()
     this.#context = {
       policy: new PolicySet(config.quotas, { observe: config.mode === 'observe' }),
-      buckets: new BucketTable(BUCKETS_MAX),
+      buckets: new BucketTable(config.limits.bucketsMax),
       counters: this.counters,
       book: this.#book,
       behaviourOf: (software) => behaviourOf(software, this.#config.clients),
@@ -147,7 +156,18 @@ class App implements Sluice {
   }
 
   reload(config: Config): void {
-    this.#config = { ...this.#config, quotas: config.quotas, mode: config.mode, clients: config.clients, log: config.log }
+    const fixed = FIXED_SECTIONS.filter((name) => JSON.stringify(config[name]) !== JSON.stringify(this.#config[name]))
+    if (fixed.length > 0) {
+      throw new ConfigError(
+        fixed.map((path) => ({
+          path,
+          line: 0,
+          column: 0,
+          message: 'changed, and needs a restart; nothing was reloaded',
+        })),
+      )
+    }
+    this.#config = config
     this.#logger.level = config.log.level
     this.#context.policy = new PolicySet(config.quotas, { observe: config.mode === 'observe' })
   }
@@ -175,13 +195,14 @@ class App implements Sluice {
 
   async #stop(): Promise<void> {
     this.#gateway.close()
+    this.#limitedLog.flush()
     await this.#admin?.close()
   }
 
   /** Bootstrap addresses, those that answered last time first. */
   #bootstrapCandidates(): readonly Address[] {
     const { bootstrap } = this.#config.upstream
-    const ok = (address: Address): number => (this.#reachable.get(keyOf(address)) === false ? 1 : 0)
+    const ok = (address: Address): number => (this.#reachable.get(formatAddress(address)) === false ? 1 : 0)
     return [...bootstrap].sort((a, b) => ok(a) - ok(b))
   }
 
@@ -189,8 +210,8 @@ class App implements Sluice {
     const { nodeId, address } = entry
     if (change !== 'unserved') {
       this.#logger.info(
-        { event: `broker_${change}`, nodeId, address: keyOf(address) },
-        `broker ${nodeId} ${change === 'joined' ? 'is' : 'has moved to'} ${keyOf(address)}`,
+        { event: `broker_${change}`, nodeId, address: formatAddress(address) },
+        `broker ${nodeId} ${change === 'joined' ? 'is' : 'has moved to'} ${formatAddress(address)}`,
       )
     }
     void this.#listeners.open(entry)
@@ -210,25 +231,36 @@ class App implements Sluice {
   }
 
   #dialled(address: Address, error: Error | undefined): void {
-    this.#reachable.set(keyOf(address), error === undefined)
+    this.#reachable.set(formatAddress(address), error === undefined)
     if (error === undefined) return
-    this.#unreachableWhy = `${keyOf(address)}: ${error.message}`
-    this.#limitedLog.log('warn', 'dial_failed', keyOf(address), `broker ${keyOf(address)} cannot be reached: ${error.message}`)
+    this.#unreachableWhy = `${formatAddress(address)}: ${error.message}`
+    this.#limitedLog.log(
+      'warn',
+      'dial_failed',
+      formatAddress(address),
+      `broker ${formatAddress(address)} cannot be reached: ${error.message}`,
+    )
     void this.#discovery.ask() // it may have moved
   }
 
   #asked(address: Address, outcome: QueryOutcome): void {
-    this.#reachable.set(keyOf(address), outcome.kind !== 'unreachable')
-    if (outcome.kind === 'brokers') for (const broker of outcome.brokers) this.#reachable.set(keyOf(broker), true)
+    this.#reachable.set(formatAddress(address), outcome.kind !== 'unreachable')
+    if (outcome.kind === 'brokers')
+      for (const broker of outcome.brokers) this.#reachable.set(formatAddress(broker), true)
     if (outcome.kind !== 'unreachable') return
-    this.#unreachableWhy = `${keyOf(address)}: ${outcome.error}`
-    this.#limitedLog.log('warn', 'broker_unreachable', keyOf(address), `no answer from ${keyOf(address)}: ${outcome.error}`)
+    this.#unreachableWhy = `${formatAddress(address)}: ${outcome.error}`
+    this.#limitedLog.log(
+      'warn',
+      'broker_unreachable',
+      formatAddress(address),
+      `no answer from ${formatAddress(address)}: ${outcome.error}`,
+    )
   }
 
   #notReady(): string[] {
     if (this.#draining) return ['draining']
     const addresses = [...this.#config.upstream.bootstrap, ...this.#book.brokers().map((entry) => entry.address)]
-    if (addresses.some((address) => this.#reachable.get(keyOf(address)) === true)) return []
+    if (addresses.some((address) => this.#reachable.get(formatAddress(address)) === true)) return []
     return [`no broker can be reached (${this.#unreachableWhy}); check --upstream`]
   }
 
@@ -238,7 +270,7 @@ class App implements Sluice {
       host: address.host,
       port: address.port,
       localPort: local?.port ?? 0,
-      reachable: this.#reachable.get(keyOf(address)) ?? false,
+      reachable: this.#reachable.get(formatAddress(address)) ?? false,
     }
   }
 
@@ -254,18 +286,9 @@ class App implements Sluice {
   }
 }
 
-function keyOf({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
 /** What clients are told to connect to: a wildcard address is none, and on one machine loopback is meant. */
 function advertisedHost({ listen: { host, advertisedHost: told } }: Config): string {
   if (told !== undefined) return told
   if (host === '0.0.0.0') return '127.0.0.1'
   return host === '::' ? '::1' : host
-}
-
-function packageVersion(): string {
-  const manifest: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  return manifest.version
 }

@@ -1,8 +1,9 @@
 /** `check-config`: what `run --config` would say of a file, without running. For editors, CI and the operator in doubt. */
 import { Command } from 'commander'
+import { formatAddress } from '../cluster/address-book.ts'
 import type { Config } from '../config/config.ts'
 import { EXIT_OK, type Finish } from './exit-code.ts'
-import { formatAddress, formatLimit } from './format.ts'
+import { formatLimit } from './format.ts'
 import { readConfig } from './read-config.ts'
 import type { Terminal } from './terminal.ts'
 

@@ -49,11 +49,6 @@ export function formatLimit(dimension: string, perSecond: number): string {
   return dimension.endsWith('Bytes') ? formatByteRate(perSecond) : `${formatCount(perSecond)}/s`
 }
 
-/** `host:port`, with the brackets that an IPv6 address needs. */
-export function formatAddress(address: { readonly host: string; readonly port: number }): string {
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
-}
-
 /** The number with the letter of its size; a space stands between them, also where there is no letter (`999 B`). */
 function scaled(value: number): string {
   for (const [step, letter] of DECIMAL_STEPS) {

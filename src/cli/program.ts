@@ -1,11 +1,12 @@
 /** The command line: one program, one file a command, and the exit code that comes of a run. */
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config/config.ts'
+import { packageVersion } from '../version.ts'
 import { checkConfigCommand } from './check-config.ts'
 import { demoCommand } from './demo.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
 import { runCommand } from './run.ts'
-import { packageVersion, type Terminal } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 
 const EXAMPLES = `
 Examples:

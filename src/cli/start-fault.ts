@@ -1,6 +1,7 @@
 /** What keeps a sluice from starting, in words that say how to mend it. */
+
+import { formatAddress } from '../cluster/address-book.ts'
 import type { Config } from '../config/config.ts'
-import { formatAddress } from './format.ts'
 
 /** The message for a start that failed for a reason outside this program; undefined when the error is our bug. */
 export function startFault(error: unknown, config: Pick<Config, 'listen'>): string | undefined {

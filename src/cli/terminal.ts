@@ -1,5 +1,4 @@
 /** What a command may use of the process around it; tests hand in a recording one. */
-import { readFileSync } from 'node:fs'
 
 /** Output, environment and signals of one command run. */
 export interface Terminal {
@@ -37,10 +36,4 @@ export function processTerminal(): Terminal {
     env,
     signals: process,
   }
-}
-
-/** The version of this package. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

@@ -9,6 +9,11 @@ export interface Address {
   readonly port: number
 }
 
+/** `host:port`, with brackets around an IPv6 address. */
+export function formatAddress({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
 /** What is known of one broker. */
 export interface BrokerEntry {
   readonly nodeId: number

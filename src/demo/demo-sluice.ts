@@ -1,5 +1,5 @@
 /** The sluice of the demo, in the demo's own process: free ports on loopback, one limit, its warnings kept for the screen. */
-import { formatAddress } from '../cli/format.ts'
+import { formatAddress } from '../cluster/address-book.ts'
 import { type Config, loadConfig } from '../config/config.ts'
 import type { Sluice } from '../sluice.ts'
 import { createLogger } from '../telemetry/logger.ts'

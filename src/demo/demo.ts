@@ -5,8 +5,9 @@
  */
 import { setInterval as ticks } from 'node:timers/promises'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK } from '../cli/exit-code.ts'
-import { formatAddress, formatByteRate, formatDuration } from '../cli/format.ts'
+import { formatByteRate, formatDuration } from '../cli/format.ts'
 import type { Terminal } from '../cli/terminal.ts'
+import { formatAddress } from '../cluster/address-book.ts'
 import { AppFailedError, AppProcess } from './app-process.ts'
 import { DemoSluice, demoLimit } from './demo-sluice.ts'
 import { type KafkaCluster, KafkaUnavailableError, startKafka } from './kafka/index.ts'

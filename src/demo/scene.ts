@@ -1,5 +1,5 @@
 /** What is known at a moment of the demo, put together from the applications' figures and the sluice's. */
-import { formatAddress } from '../cli/format.ts'
+import { formatAddress } from '../cluster/address-book.ts'
 import type { AppProcess } from './app-process.ts'
 import type { DemoSluice } from './demo-sluice.ts'
 import type { AppResult, DemoResult } from './report.ts'

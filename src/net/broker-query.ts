@@ -36,7 +36,11 @@ export function queryBrokers(address: Address, signal: AbortSignal): Promise<Que
       resolve(outcome)
     }
     socket.setTimeout(QUERY_TIMEOUT_MS, () =>
-      done(connected ? { kind: 'silent' } : { kind: 'unreachable', error: `no connection within ${QUERY_TIMEOUT_MS / 1000} s` }),
+      done(
+        connected
+          ? { kind: 'silent' }
+          : { kind: 'unreachable', error: `no connection within ${QUERY_TIMEOUT_MS / 1000} s` },
+      ),
     )
     socket.on('connect', () => {
       connected = true

@@ -123,7 +123,8 @@ export class Connection implements Outbox {
   tick(nowMs: number): void {
     if (this.#reason !== undefined) return
     if (this.#leavingSinceMs > 0) {
-      if (nowMs - Math.max(this.#leavingSinceMs, this.#down.lastReadAtMs) > LINGER_MS) this.#finish(this.#leaveReason, '')
+      if (nowMs - Math.max(this.#leavingSinceMs, this.#down.lastReadAtMs) > LINGER_MS)
+        this.#finish(this.#leaveReason, '')
       return
     }
     if (this.session.state === 'fresh') {
@@ -136,7 +137,10 @@ export class Connection implements Outbox {
     const waitsForClient =
       (this.session.clientMidFrame || this.#up.left > 0) && this.session.clientBlock === 'none' && !this.#up.writing
     if (waitsForClient && nowMs - this.#up.lastReadAtMs > STALLED_FRAME_TIMEOUT_MS) {
-      this.#finish('client_frame_stalled', `a request began and its rest did not come for ${STALLED_FRAME_TIMEOUT_MS / 1000} s`)
+      this.#finish(
+        'client_frame_stalled',
+        `a request began and its rest did not come for ${STALLED_FRAME_TIMEOUT_MS / 1000} s`,
+      )
     }
   }
 
@@ -148,7 +152,8 @@ export class Connection implements Outbox {
   #fromClient(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
     let at = this.session.clientBytes(bytes, view, from, to, nowMs)
     // Answers of our own have made room again: no answer of the broker's will come to tell.
-    while (this.#windowReopened() && !this.#clientOwesReading()) at = this.session.clientBytes(bytes, view, at, to, nowMs)
+    while (this.#windowReopened() && !this.#clientOwesReading())
+      at = this.session.clientBytes(bytes, view, at, to, nowMs)
     clearTimeout(this.#wake)
     if (this.session.clientBlock === 'held' && this.#reason === undefined) {
       this.#wake = setTimeout(() => this.#up.resume(), Math.max(1, Math.ceil(this.session.wakeAtMs - nowMs)))
@@ -228,7 +233,10 @@ export class Connection implements Outbox {
       this.#events.dialled(address, error)
       if (this.#reason === undefined) this.#dial(addresses, index + 1)
     }
-    const timeout = setTimeout(() => failed(new Error(`no connection within ${DIAL_TIMEOUT_MS / 1000} s`)), DIAL_TIMEOUT_MS)
+    const timeout = setTimeout(
+      () => failed(new Error(`no connection within ${DIAL_TIMEOUT_MS / 1000} s`)),
+      DIAL_TIMEOUT_MS,
+    )
     this.#stopDialling = stop
     socket.once('error', failed)
     socket.once('connect', () => {
@@ -251,7 +259,8 @@ export class Connection implements Outbox {
 
   #clientEnd(): void {
     this.#clientEnded = true
-    if (this.#broker === undefined && this.#stopDialling === undefined) this.#finish('client_closed', 'before any request')
+    if (this.#broker === undefined && this.#stopDialling === undefined)
+      this.#finish('client_closed', 'before any request')
     else this.#passClientEnd(this.#up.left)
   }
 

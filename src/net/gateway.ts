@@ -80,7 +80,8 @@ export class Gateway implements ConnectionEvents {
   /** A broker's listener cannot be opened: who waits for it would wait for ever. */
   listenerFailed(entry: BrokerEntry, error: Error): void {
     for (const connection of this.#connections) {
-      if (connection.session.needsListener) connection.abort('no_broker_port', `broker ${entry.nodeId}: ${error.message}`)
+      if (connection.session.needsListener)
+        connection.abort('no_broker_port', `broker ${entry.nodeId}: ${error.message}`)
     }
   }
 

@@ -23,6 +23,7 @@ export function listen(host: string, port: number, accept: (socket: Socket) => v
     server.once('error', reject)
     server.listen({ host, port, backlog: 1024 }, () => {
       server.off('error', reject)
+      server.on('error', () => {}) // an accept that failed: that connection is lost, the listener goes on
       resolve(server)
     })
   })

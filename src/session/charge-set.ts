@@ -17,12 +17,16 @@ interface Line {
   readonly counts: QuotaCounts
   /** When the request reserved last may start, by this bucket alone. */
   startAtMs: number
+  /** Delay that was counted and given back since. */
+  givenBackMs: number
 }
 
 export class ChargeSet {
   readonly #buckets: BucketTable
   readonly #lines: readonly Line[]
   #references = 1
+  /** By how much the last charge prolonged the client's waiting, told or held, over all enforced buckets. */
+  addedDelayMs = 0
 
   constructor(applicable: readonly Applicable[], buckets: BucketTable, counters: Counters, nowMs: number) {
     this.#buckets = buckets
@@ -34,6 +38,7 @@ export class ChargeSet {
       burstMs: a.burstMs,
       counts: counters.quota(a.quota),
       startAtMs: nowMs,
+      givenBackMs: 0,
     }))
   }
 
@@ -54,12 +59,12 @@ export class ChargeSet {
   /** Reserves one request in every bucket; the latest start of those that are enforced, `nowMs` if none makes it wait. */
   reserve(requestBytes: number, answerBytes: number, nowMs: number): number {
     let startAtMs = nowMs
+    this.addedDelayMs = 0
     for (const line of this.#lines) {
       const cost = costOf(line, requestBytes, answerBytes)
       const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
       line.startAtMs = this.#buckets.reserve(line.slot, cost, nowMs)
-      line.counts.used += cost
-      line.counts.throttleMs += this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs
+      this.#delayed(line, this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs)
       if (!line.enforced) {
         if (line.dimension !== 'fetchBytes') this.#observe(line, nowMs) // a Fetch is known when its answer is
       } else if (line.startAtMs > nowMs) {
@@ -73,20 +78,24 @@ export class ChargeSet {
   /** Gives back what `reserve` took, for a request that was never forwarded. */
   cancel(requestBytes: number, answerBytes: number, nowMs: number): void {
     for (const line of this.#lines) {
-      const cost = costOf(line, requestBytes, answerBytes)
-      this.#buckets.cancel(line.slot, cost, nowMs)
-      line.counts.used -= cost
+      this.#buckets.cancel(line.slot, costOf(line, requestBytes, answerBytes), nowMs)
     }
   }
 
-  /** Corrects the charge for an answer by the difference between its size and what was reserved for it. */
-  settle(differenceBytes: number, nowMs: number): void {
+  /** The request was forwarded: what it used is counted. An answer's bytes are counted when they are settled. */
+  sent(requestBytes: number): void {
+    for (const line of this.#lines) line.counts.used += costOf(line, requestBytes, 0)
+  }
+
+  /** Corrects the charge for an answer from what was reserved for it to its size. */
+  settle(reservedBytes: number, answerBytes: number, nowMs: number): void {
+    this.addedDelayMs = 0
     for (const line of this.#lines) {
       if (line.dimension !== 'fetchBytes') continue
       const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
-      this.#buckets.settle(line.slot, differenceBytes, nowMs)
-      line.counts.used += differenceBytes
-      line.counts.throttleMs += Math.max(0, this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs)
+      this.#buckets.settle(line.slot, answerBytes - reservedBytes, nowMs)
+      line.counts.used += answerBytes
+      this.#delayed(line, this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs)
       if (!line.enforced) this.#observe(line, nowMs)
     }
   }
@@ -128,6 +137,15 @@ export class ChargeSet {
       }
     }
     return Math.max(1, bytesMax)
+  }
+
+  /** Counts the debt that a charge has added. What a settlement gave back is taken off the next: a counter never falls. */
+  #delayed(line: Line, debtAddedMs: number): void {
+    const delayMs = debtAddedMs - line.givenBackMs
+    line.givenBackMs = Math.max(0, -delayMs)
+    if (delayMs <= 0) return
+    line.counts.throttleMs += delayMs
+    if (line.enforced && delayMs > this.addedDelayMs) this.addedDelayMs = delayMs
   }
 
   #observe(line: Line, nowMs: number): void {

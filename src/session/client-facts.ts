@@ -2,8 +2,9 @@
  * Who is on the other end of one connection, as far as the wire has told: client id (it may change with every request),
  * library, SASL user. Keeps the buckets that follow from it, until identity or policy change.
  */
-import type { Identity } from '../policy/identity.ts'
+
 import type { ClientBehaviour } from '../policy/client-libraries.ts'
+import type { Identity } from '../policy/identity.ts'
 import { ChargeSet } from './charge-set.ts'
 import type { SessionContext } from './context.ts'
 import { API_SLOTS, apiSlot } from './counters.ts'

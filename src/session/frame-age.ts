@@ -4,14 +4,15 @@
  * adds up to a request timeout (protocol-facts D.3: bound the age of the oldest frame, not the delay of each).
  *
  * - A library with a window of p requests sends request n only after it has got the answer to request n − p.
- * - Without a window, what is read now was written no earlier than when we had read all but one kernel queue before it.
+ * - Without a window, what is read now was written no earlier than when all but what kernel and read buffer hold of it had gone.
  * - Whenever a read has emptied the socket and everything was forwarded, what comes next is fresh.
  */
-import { KERNEL_QUEUE_BYTES } from '../bounds.ts'
+import { KERNEL_QUEUE_BYTES, READ_BUFFER_BYTES } from '../bounds.ts'
 
 const WINDOW_MAX = 8
 const SAMPLES = 16
-const SAMPLE_BYTES = KERNEL_QUEUE_BYTES / SAMPLES
+/** The newest sample may be of this very moment: the oldest of n is n − 1 steps back. */
+const SAMPLE_BYTES = (KERNEL_QUEUE_BYTES + READ_BUFFER_BYTES) / (SAMPLES - 1)
 
 export class FrameAge {
   #caughtUpAtMs: number

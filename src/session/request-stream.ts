@@ -25,6 +25,7 @@ import {
   type SkimSink,
 } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
+import { softwareOf } from './api-versions.ts'
 import type { ChargeSet } from './charge-set.ts'
 import type { ClientFacts } from './client-facts.ts'
 import type { SessionContext } from './context.ts'
@@ -35,7 +36,6 @@ import type { InFlight } from './in-flight.ts'
 import { versionMismatchReply } from './local-reply.ts'
 import type { SaslObserver, SaslStep } from './observe-sasl.ts'
 import type { Outbox } from './outbox.ts'
-import { softwareOf } from './api-versions.ts'
 
 /** Why a stream took no more. */
 export type Stop = 'needs_more' | 'held' | 'window_full'
@@ -44,7 +44,7 @@ export type Stop = 'needs_more' | 'held' | 'window_full'
 export interface SessionTotals {
   producedBytes: number
   fetchedBytes: number
-  /** Told in throttle_time_ms or held. */
+  /** How long its charges have made the client wait, told in throttle_time_ms or held. */
   throttleMs: number
   /** The size of the last Fetch's answer: what the next one reserves. */
   fetchEstimateBytes: number
@@ -175,7 +175,7 @@ export class RequestStream implements SkimSink {
 
   /** The session ends: what is reserved and was not sent goes back. */
   abandon(nowMs: number): void {
-    this.#frameCharges?.settle(-this.#reservedBytes, nowMs)
+    this.#frameCharges?.settle(this.#reservedBytes, 0, nowMs)
     this.#frameCharges?.release()
     this.#frameCharges = undefined
     if (this.#reserved === undefined) return
@@ -276,7 +276,10 @@ export class RequestStream implements SkimSink {
     if (looks === 'garbage') {
       throw new ForeignBytes('client_garbage', 'the first bytes of a client are no Kafka request')
     }
-    if (to - from >= 8 && apiSchema((((bytes[from + 4] as number) << 8) | (bytes[from + 5] as number)) & 0xffff) === undefined) {
+    if (
+      to - from >= 8 &&
+      apiSchema((((bytes[from + 4] as number) << 8) | (bytes[from + 5] as number)) & 0xffff) === undefined
+    ) {
       throw new ForeignBytes('client_garbage', 'the first request of a client names an API that Kafka does not have')
     }
   }
@@ -317,6 +320,7 @@ export class RequestStream implements SkimSink {
       this.#reserved = charges.retain()
       this.#firstSeenAtMs = nowMs
       this.#startAtMs = charges.reserve(head.frameBytes, this.#reservedBytes, nowMs)
+      this.#totals.throttleMs += charges.addedDelayMs
     }
     const charges = this.#reserved
     if (this.#startAtMs > nowMs && !this.draining) {
@@ -327,10 +331,10 @@ export class RequestStream implements SkimSink {
       }
       charges.letGo(nowMs)
     }
+    charges.sent(head.frameBytes)
     this.#reserved = undefined
     this.#frameCharges = charges
     if (nowMs > this.#firstSeenAtMs) {
-      this.#totals.throttleMs += nowMs - this.#firstSeenAtMs
       this.#context.counters.hold.observeMs(apiSlot(head.apiKey), nowMs - this.#firstSeenAtMs)
     }
     return true

@@ -3,13 +3,7 @@
  * throttle_time_ms, put our listeners' addresses where the brokers' were. Everything else streams; an answer is sent on at
  * once, never delayed (KIP-219). What must be seen whole first is simply not taken until it is: the read buffer holds it.
  */
-import {
-  API_KEY,
-  describeFirstBytes,
-  ProtocolError,
-  responseBodyOffset,
-  Skim,
-} from 'kafka-protocol-codec'
+import { API_KEY, describeFirstBytes, ProtocolError, responseBodyOffset, Skim } from 'kafka-protocol-codec'
 import { REWRITE_BYTES_MAX, TAIL_ADDRESSES_BYTES_MAX } from '../bounds.ts'
 import type { Address } from '../cluster/address-book.ts'
 import { AnswerSink } from './answer-sink.ts'
@@ -117,7 +111,8 @@ export class ResponseStream {
     }
     const frameBytes = size + 4
     const visibleEnd = Math.min(to, from + frameBytes)
-    if (expected.apiKey === API_KEY.ApiVersions) return this.#apiVersions(bytes, from, visibleEnd, frameBytes, expected, nowMs)
+    if (expected.apiKey === API_KEY.ApiVersions)
+      return this.#apiVersions(bytes, from, visibleEnd, frameBytes, expected, nowMs)
     const plan = responsePlan(expected.apiKey, expected.version)
     const bodyAt =
       plan === undefined ? from + 8 : responseBodyOffset(bytes, from, visibleEnd, expected.apiKey, expected.version)
@@ -262,7 +257,6 @@ export class ResponseStream {
     counters.brokerThrottleMs[this.#slot] = (counters.brokerThrottleMs[this.#slot] as number) + Math.max(0, throttleMs)
     if (this.#stampMs === 0 || this.#stampMs <= throttleMs) return
     view.setInt32(throttleAt, this.#stampMs)
-    this.#totals.throttleMs += this.#stampMs
     this.#inFlight.peek()?.charges?.countStamped(nowMs)
   }
 
@@ -281,7 +275,10 @@ export class ResponseStream {
     }
     const charges = expected.charges
     if (charges === undefined) return
-    if (fetch) charges.settle(frameBytes - expected.reservedBytes, nowMs)
+    if (fetch) {
+      charges.settle(expected.reservedBytes, frameBytes, nowMs)
+      this.#totals.throttleMs += charges.addedDelayMs
+    }
     expected.reservedBytes = 0
     const debtMs = Math.ceil(charges.debtMs(nowMs))
     this.#stampMs = Math.min(debtMs, this.#facts.behaviour.stampMs(expected.apiKey))
@@ -310,7 +307,8 @@ export class ResponseStream {
     expected: Expected,
     nowMs: number,
   ): number {
-    if (frameBytes > REWRITE_BYTES_MAX) throw new ProtocolError('bad_length', 'an ApiVersions answer out of all proportion')
+    if (frameBytes > REWRITE_BYTES_MAX)
+      throw new ProtocolError('bad_length', 'an ApiVersions answer out of all proportion')
     if (visibleEnd - from < frameBytes) return from
     const lowered = lowerApiVersions(bytes.subarray(from, visibleEnd), expected.version, expected.correlationId)
     this.#accept(expected, frameBytes, nowMs)

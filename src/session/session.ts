@@ -145,7 +145,7 @@ export class Session {
     this.#state = 'closed'
     this.#requests.abandon(nowMs)
     for (let head = this.#inFlight.peek(); head !== undefined; head = this.#inFlight.peek()) {
-      head.charges?.settle(-head.reservedBytes, nowMs)
+      head.charges?.settle(head.reservedBytes, 0, nowMs)
       head.charges?.release()
       this.#inFlight.shift()
     }

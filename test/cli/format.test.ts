@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
-  formatAddress,
   formatByteRate,
   formatBytes,
   formatCount,
@@ -11,6 +10,7 @@ import {
   formatLimit,
   formatPercent,
 } from '../../src/cli/format.ts'
+import { formatAddress } from '../../src/cluster/address-book.ts'
 
 const TABLE: readonly (readonly [got: string, expected: string])[] = [
   [formatBytes(0), '0 B'],

@@ -180,7 +180,7 @@ describe('clients that keep us waiting', () => {
     const quota = { name: 'q', limit, burst: { amount: 1 }, match: {}, per: [], overrides: [], mode: 'enforce' } as const
     const bare = await startBareGateway(t, [quota], 500)
     const first = await bare.client()
-    await first.request(API_KEY.Fetch, 12, fetchBody())
+    for (let i = 0; i < 2; i++) await first.request(API_KEY.Fetch, 12, fetchBody())
     const second = await bare.client()
     second.send(API_KEY.Fetch, 12, fetchBody())
     await waitFor('it is held', () => bare.counters.quota('q').heldRequests > 0, FAST)

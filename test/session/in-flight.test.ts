@@ -187,7 +187,7 @@ describe('buckets that requests were charged to', () => {
       rig.client(produce(200, { correlationId: i, clientId: `client-${i}` })).broker(produceAnswer(i)).pass(1000)
     }
     rig.context.buckets.sweep(rig.nowMs + 1e9, 10_000)
-    assert.equal(rig.context.buckets.size, 1, 'that of the present client id')
+    assert.equal(rig.context.buckets.size, 2, 'those of the present client id: bytes and requests')
   })
 })
 

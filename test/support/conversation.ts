@@ -48,13 +48,20 @@ export function loweredOffer(value: Struct): Struct {
   return { ...value, apiKeys }
 }
 
-/** A random exchange of one API and version. */
-export function exchange(apiKey: number, apiVersion: number, correlationId: number, random: Random): Exchange {
+/** A random exchange of one API and version; `delivered` holds only for one without addresses. */
+export function exchange(
+  apiKey: number,
+  apiVersion: number,
+  correlationId: number,
+  random: Random,
+  withAddresses = false,
+): Exchange {
   const schema = apiSchema(apiKey)
   if (schema === undefined) throw new Error(`no API ${apiKey}`)
   const clientId = CLIENT_IDS[below(random, CLIENT_IDS.length)] ?? null
   const asked = randomValue(schema.request, apiVersion, random)
-  const value = withoutAddresses(apiKey, randomValue(schema.response, apiVersion, random))
+  const said = randomValue(schema.response, apiVersion, random)
+  const value = withAddresses ? said : withoutAddresses(apiKey, said)
   if (apiKey === API_KEY.ApiVersions) value['errorCode'] = 0
   const encode = (body: Struct): Uint8Array => encodeResponse(apiKey, apiVersion, correlationId, body)
   const isAnswered = apiKey !== API_KEY.Produce || asked['acks'] !== 0
@@ -69,9 +76,14 @@ export function exchange(apiKey: number, apiVersion: number, correlationId: numb
 }
 
 /** An exchange of any API in any version. */
-export function anyExchange(correlationId: number, random: Random, only?: readonly ApiName[]): Exchange {
+export function anyExchange(
+  correlationId: number,
+  random: Random,
+  only?: readonly ApiName[],
+  withAddresses = false,
+): Exchange {
   const keys = only === undefined ? API_SCHEMAS.map((schema) => schema.key) : only.map((name) => API_KEY[name])
   const apiKey = keys[below(random, keys.length)] ?? 0
   const [min, max] = apiSchema(apiKey)?.request.versions ?? [0, 0]
-  return exchange(apiKey, min + below(random, max - min + 1), correlationId, random)
+  return exchange(apiKey, min + below(random, max - min + 1), correlationId, random, withAddresses)
 }
