@@ -24,10 +24,7 @@ function onReadOf(pipe: Pipe): OnRead {
 export function adoptAccepted(accepted: Socket, pipe: Pipe): Socket {
   const inner = accepted as Socket & Partial<WithHandle>
   const handle = inner._handle
-  if (handle === undefined || handle === null) {
-    pipe.connectSource(accepted)
-    return readByEvents(accepted, pipe)
-  }
+  if (handle === undefined || handle === null) return readByEvents(accepted, pipe)
   inner._handle = null
   const socket = new Socket({ handle, onread: onReadOf(pipe), allowHalfOpen: true })
   accepted.destroy()
@@ -36,9 +33,10 @@ export function adoptAccepted(accepted: Socket, pipe: Pipe): Socket {
 }
 
 /** The fallback: 'data' events. */
-export function readByEvents(socket: Socket, pipe: Pipe): Socket {
+function readByEvents(socket: Socket, pipe: Pipe): Socket {
   pipe.connectSource(socket)
   socket.on('data', pipe.onData)
+  socket.resume() // `pauseOnConnect` has paused it
   return socket
 }
 

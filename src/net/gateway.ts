@@ -45,6 +45,7 @@ export class Gateway implements ConnectionEvents {
   readonly #timer: NodeJS.Timeout
   #draining = false
   #whenEmpty: (() => void) | undefined
+  #drained: Promise<'clean' | 'deadline'> | undefined
 
   constructor(options: GatewayOptions) {
     this.#options = options
@@ -85,8 +86,13 @@ export class Gateway implements ConnectionEvents {
     }
   }
 
-  /** Releases what is held and waits until every connection has delivered what was in flight. */
-  async drain(deadlineMs: number): Promise<'clean' | 'deadline'> {
+  /** Releases what is held and waits until every connection has delivered what was in flight. The first deadline stands. */
+  drain(deadlineMs: number): Promise<'clean' | 'deadline'> {
+    this.#drained ??= this.#drain(deadlineMs)
+    return this.#drained
+  }
+
+  async #drain(deadlineMs: number): Promise<'clean' | 'deadline'> {
     this.#draining = true
     for (const connection of this.#connections) connection.drain()
     if (this.#connections.size === 0) return 'clean'

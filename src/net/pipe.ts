@@ -44,6 +44,8 @@ export class Pipe {
   #source: Socket | undefined
   #target: Socket | undefined
   #buffer: Uint8Array = smallBuffer()
+  /** The room of an empty buffer; made once, as nearly every read goes there. */
+  #front: Uint8Array = NOTHING
   #view: DataView = new DataView(this.#buffer.buffer)
   /** A buffer that the target is still writing from. */
   #lent: Uint8Array = NOTHING
@@ -54,6 +56,7 @@ export class Pipe {
   #discarding = false
   #paused = false
   #pausedSinceRead = false
+  #resumes = 0
   #closed = false
 
   constructor(owner: PipeOwner) {
@@ -72,7 +75,11 @@ export class Pipe {
   }
 
   /** Where the next read shall go; for `onread.buffer`. */
-  readonly nextBuffer = (): Uint8Array => this.#buffer.subarray(this.#end, this.#readLimit())
+  readonly nextBuffer = (): Uint8Array => {
+    if (this.#end > 0) return this.#buffer.subarray(this.#end, this.#readLimit())
+    if (this.#front.buffer !== this.#buffer.buffer) this.#front = this.#buffer.subarray(0, this.#readLimit())
+    return this.#front
+  }
 
   /** A read has put `bytes` bytes behind `end`; for `onread.callback`. False pauses the source. */
   readonly onRead = (bytes: number): boolean => {
@@ -142,6 +149,7 @@ export class Pipe {
     if (this.#owner.blocked() || this.#writing) return
     this.#paused = false
     this.#source?.resume()
+    this.#askKernel()
   }
 
   /** Ends this direction; nothing is read or written through it any more. */
@@ -193,6 +201,18 @@ export class Pipe {
       this.#lent = NOTHING
       if (this.#discarding) this.#owner.settled()
       else this.resume()
+    })
+  }
+
+  /**
+   * What came while we paused waits in the kernel, and the event loop reads it on its next round. A whole round without a read
+   * after a resume proves that nothing waited there. The first immediate may run in the round that is under way.
+   */
+  #askKernel(): void {
+    const resumes = ++this.#resumes
+    const notRead = (): boolean => this.#resumes === resumes && !this.#paused
+    setImmediate(() => {
+      if (notRead()) setImmediate(() => notRead() && (this.#pausedSinceRead = false))
     })
   }
 

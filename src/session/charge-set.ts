@@ -62,9 +62,9 @@ export class ChargeSet {
     this.addedDelayMs = 0
     for (const line of this.#lines) {
       const cost = costOf(line, requestBytes, answerBytes)
-      const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
       line.startAtMs = this.#buckets.reserve(line.slot, cost, nowMs)
-      this.#delayed(line, this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs)
+      const debtMs = this.#buckets.debtMs(line.slot, nowMs)
+      if (debtMs > 0) this.#delayed(line, debtMs - Math.max(0, line.startAtMs - nowMs)) // the start tells the debt before
       if (!line.enforced) {
         if (line.dimension !== 'fetchBytes') this.#observe(line, nowMs) // a Fetch is known when its answer is
       } else if (line.startAtMs > nowMs) {

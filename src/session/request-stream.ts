@@ -16,6 +16,7 @@ import {
   apiSchema,
   compileSkim,
   describeFirstBytes,
+  inRange,
   ProtocolError,
   RequestHead,
   readRequestHead,
@@ -57,16 +58,18 @@ const W_ACKS = 0
 const W_RECORDS = 1
 const PRODUCE_WANTED = ['acks', 'topicData.partitionData.records'] as const
 
-const producePlans = new Map<number, SkimPlan>()
+/** By version; compiled at first use. */
+const producePlans: SkimPlan[] = []
 
 function producePlan(version: number): SkimPlan {
-  let plan = producePlans.get(version)
-  if (plan === undefined) {
-    const schema = apiSchema(API_KEY.Produce)
-    if (schema === undefined) throw new Error('the codec lacks Produce')
-    plan = compileSkim(schema.request, version, PRODUCE_WANTED)
-    producePlans.set(version, plan)
+  const known = producePlans[version]
+  if (known !== undefined) return known
+  const schema = apiSchema(API_KEY.Produce)
+  if (schema === undefined || !inRange(version, schema.request.versions)) {
+    throw new ProtocolError('unknown_version', `Produce v${version} was not offered to this client`)
   }
+  const plan = compileSkim(schema.request, version, PRODUCE_WANTED)
+  producePlans[version] = plan
   return plan
 }
 
@@ -371,12 +374,7 @@ export class RequestStream implements SkimSink {
   }
 
   #watchProduce(): void {
-    const schema = apiSchema(API_KEY.Produce)
-    const { apiVersion, bodyOffset } = this.#head
-    if (bodyOffset < 0 || schema === undefined || apiVersion > schema.request.versions[1]) {
-      throw new ProtocolError('unknown_version', `Produce v${apiVersion} was not offered to this client`)
-    }
-    this.#skim.start(producePlan(apiVersion), this.#bodyLeft)
+    this.#skim.start(producePlan(this.#head.apiVersion), this.#bodyLeft)
     this.#skimming = true
   }
 

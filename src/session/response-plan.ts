@@ -76,12 +76,12 @@ function addressMode(apiKey: number, version: number): AddressMode {
   }
 }
 
-const plans = new Map<number, ResponsePlan>()
+/** By API and version; compiled at first use. An array, because every answer asks. */
+const plans: ResponsePlan[][] = []
 
 /** The plan for an answer, undefined for an API or a version that the codec does not know: that one passes as it is. */
 export function responsePlan(apiKey: number, version: number): ResponsePlan | undefined {
-  const id = apiKey * 1024 + version
-  const known = plans.get(id)
+  const known = plans[apiKey]?.[version]
   if (known !== undefined) return known
   const schema = apiSchema(apiKey)?.response
   if (schema === undefined || !inRange(version, schema.versions)) return undefined
@@ -100,6 +100,7 @@ export function responsePlan(apiKey: number, version: number): ResponsePlan | un
     apiKey === API_KEY.DescribeCluster ? 'endpointType' : '',
   ])
   const plan: ResponsePlan = { skim, addresses: mode, flexible: inRange(version, schema.flexible) }
-  plans.set(id, plan)
+  plans[apiKey] ??= []
+  plans[apiKey][version] = plan
   return plan
 }

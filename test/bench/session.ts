@@ -58,7 +58,10 @@ function producePair(recordBytes: number): Pair {
   )
   const answer = encodeResponse(API_KEY.Produce, 9, 1, {
     responses: [
-      { name: 'topic', partitionResponses: [{ index: 3, errorCode: 0, baseOffset: 7n, logAppendTimeMs: -1n, logStartOffset: 0n }] },
+      {
+        name: 'topic',
+        partitionResponses: [{ index: 3, errorCode: 0, baseOffset: 7n, logAppendTimeMs: -1n, logStartOffset: 0n }],
+      },
     ],
   })
   return { name: `Produce v9 ${recordBytes} B`, request, answer }
