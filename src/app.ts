@@ -70,11 +70,13 @@ class App implements Sluice {
   readonly #reachable = new Map<string, boolean>()
   #unreachableWhy = 'the brokers have not answered yet'
   #bootstrapServer: Server | undefined
+  #listenPort: number
   #admin: Admin | undefined
   #draining = false
 
   constructor(config: Config, { logger, counters }: SluiceDependencies) {
     this.#config = config
+    this.#listenPort = config.listen.port
     this.#logger = logger
     this.#limitedLog = new LogLimiter(logger)
     this.counters = counters ?? new Counters()
@@ -115,6 +117,7 @@ class App implements Sluice {
     this.#bootstrapServer = await listen(where.host, where.port, (socket) =>
       this.#gateway.accept(socket, () => this.#bootstrapCandidates()),
     )
+    this.#listenPort = portOf(this.#bootstrapServer)
     if (admin !== undefined) {
       const metrics = createMetrics({
         counters: this.counters,
@@ -134,8 +137,7 @@ class App implements Sluice {
   }
 
   get listen(): Address {
-    const { host, port } = this.#config.listen
-    return { host, port: this.#bootstrapServer === undefined ? port : portOf(this.#bootstrapServer) }
+    return { host: this.#config.listen.host, port: this.#listenPort }
   }
 
   get admin(): Address | undefined {

@@ -23,9 +23,18 @@ import { adoptAccepted, dialBroker } from './adopt.ts'
 import { monotonicMs } from './clock.ts'
 import { Pipe } from './pipe.ts'
 
+/** A request that went before its time. */
+export interface BelowFloor {
+  readonly quota: string
+  readonly apiKey: number
+  readonly frameBytes: number
+  readonly heldMs: number
+}
+
 /** What a connection tells its surroundings. */
 export interface ConnectionEvents {
   identified(connection: Connection): void
+  belowFloor(connection: Connection, what: BelowFloor): void
   /** The outcome of dialling one address. */
   dialled(address: Address, error: Error | undefined): void
   ended(connection: Connection, reason: CloseReason, detail: string): void
@@ -96,6 +105,10 @@ export class Connection implements Outbox {
 
   identified(): void {
     this.#events.identified(this)
+  }
+
+  belowFloor(quota: string, apiKey: number, frameBytes: number, heldMs: number): void {
+    this.#events.belowFloor(this, { quota, apiKey, frameBytes, heldMs })
   }
 
   close(reason: CloseReason, detail: string): void {

@@ -4,12 +4,14 @@
  */
 import type { Socket } from 'node:net'
 import type { Address, BrokerEntry } from '../cluster/address-book.ts'
+import { apiNameOf } from '../policy/api-classes.ts'
+import { floorAdvice } from '../policy/floor-advice.ts'
 import type { SessionContext } from '../session/context.ts'
 import type { CloseReason } from '../session/counters.ts'
 import type { LogLimiter } from '../telemetry/log-limiter.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { monotonicMs } from './clock.ts'
-import { type Candidates, Connection, type ConnectionEvents } from './connection.ts'
+import { type BelowFloor, type Candidates, Connection, type ConnectionEvents } from './connection.ts'
 
 const TICK_MS = 1_000
 
@@ -124,6 +126,21 @@ export class Gateway implements ConnectionEvents {
     this.#options.logger.debug(
       { event: 'client_identified', peer: connection.peer, clientId, principal, software, softwareVersion },
       `${connection.peer} is ${software === '' ? 'an unnamed library' : `${software} ${softwareVersion}`}`,
+    )
+  }
+
+  belowFloor(connection: Connection, { quota, apiKey, frameBytes, heldMs }: BelowFloor): void {
+    const { clientId, software } = connection.session.identity
+    const { library } = this.#options.context.behaviourOf(software)
+    const settings = floorAdvice(library, apiKey)
+    const advice = settings === undefined ? '' : `; in the client: ${settings}; or fewer connections`
+    this.#options.limitedLog.log(
+      'warn',
+      'floor_exceeded',
+      clientId,
+      `quota ${quota} is below what client "${clientId}" (${library}) can be held to: a request of ${frameBytes} bytes was let go ` +
+        `after ${Math.round(heldMs)} ms, as longer would risk its time-outs. Smaller requests make the limit reachable${advice}`,
+      { quota, api: apiNameOf(apiKey), frameBytes, heldMs: Math.round(heldMs) },
     )
   }
 

@@ -210,9 +210,12 @@ export class Pipe {
    */
   #askKernel(): void {
     const resumes = ++this.#resumes
-    const notRead = (): boolean => this.#resumes === resumes && !this.#paused
+    const unread = (): boolean => this.#resumes === resumes && !this.#paused && this.#pausedSinceRead
     setImmediate(() => {
-      if (notRead()) setImmediate(() => notRead() && (this.#pausedSinceRead = false))
+      if (!unread()) return
+      setImmediate(() => {
+        if (unread()) this.#pausedSinceRead = false
+      })
     })
   }
 

@@ -9,6 +9,7 @@ import type { Applicable } from '../policy/policy-set.ts'
 import type { Counters, QuotaCounts } from './counters.ts'
 
 interface Line {
+  readonly quota: string
   readonly slot: number
   readonly dimension: Applicable['dimension']
   readonly enforced: boolean
@@ -31,6 +32,7 @@ export class ChargeSet {
   constructor(applicable: readonly Applicable[], buckets: BucketTable, counters: Counters, nowMs: number) {
     this.#buckets = buckets
     this.#lines = applicable.map((a) => ({
+      quota: a.quota,
       slot: buckets.acquire(a.quota, a.dimension, a.key, a.ratePerMs, a.burstMs, nowMs),
       dimension: a.dimension,
       enforced: a.mode === 'enforce',
@@ -119,13 +121,21 @@ export class ChargeSet {
   /**
    * A request is let go before its time, because holding it longer would break the client: the limit is below the floor.
    * The debt stays, but no deeper than `DEBT_MAX_MS`, so that the client is not locked out for long afterwards.
+   * @returns the name of the quota that would have held it longest
    */
-  letGo(nowMs: number): void {
+  letGo(nowMs: number): string {
+    let startAtMs = nowMs
+    let quota = ''
     for (const line of this.#lines) {
       if (!line.enforced || line.startAtMs <= nowMs) continue
       line.counts.floorExceeded++
       this.#buckets.capDebt(line.slot, DEBT_MAX_MS, nowMs)
+      if (line.startAtMs > startAtMs) {
+        startAtMs = line.startAtMs
+        quota = line.quota
+      }
     }
+    return quota
   }
 
   /** The most that one Fetch may ask for, so that a single answer stays within what its buckets can bear; Infinity if none is limited. */

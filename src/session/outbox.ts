@@ -11,6 +11,8 @@ export interface Outbox {
   toClient(bytes: Uint8Array, from: number, to: number): void
   /** The client's library or user became known, or its first frame came: for logs and the status page. */
   identified(): void
+  /** A request of `frameBytes` went before its time: its quota is below what this client can be held to. For the log. */
+  belowFloor(quota: string, apiKey: number, frameBytes: number, heldMs: number): void
   /** End this session. `detail` is for the log line, in words an operator understands. */
   close(reason: CloseReason, detail: string): void
 }

@@ -332,7 +332,8 @@ export class RequestStream implements SkimSink {
         this.heldUntilMs = Math.min(this.#startAtMs, letGoAtMs)
         return false
       }
-      charges.letGo(nowMs)
+      const quota = charges.letGo(nowMs)
+      this.#outbox.belowFloor(quota, head.apiKey, head.frameBytes, nowMs - this.#firstSeenAtMs)
     }
     charges.sent(head.frameBytes)
     this.#reserved = undefined

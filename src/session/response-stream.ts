@@ -114,15 +114,13 @@ export class ResponseStream {
     if (expected.apiKey === API_KEY.ApiVersions)
       return this.#apiVersions(bytes, from, visibleEnd, frameBytes, expected, nowMs)
     const plan = responsePlan(expected.apiKey, expected.version)
-    const bodyAt =
-      plan === undefined ? from + 8 : responseBodyOffset(bytes, from, visibleEnd, expected.apiKey, expected.version)
-    if (bodyAt < 0) return from
     if (plan === undefined) return this.#pass(expected, frameBytes, from, visibleEnd, nowMs)
-    if (expected.apiKey === API_KEY.SaslHandshake || expected.apiKey === API_KEY.SaslAuthenticate) {
-      if (visibleEnd - from < frameBytes && frameBytes <= REWRITE_BYTES_MAX) return from
-      if (visibleEnd - from === frameBytes) {
-        this.#sasl.sawAnswer(expected.saslStep, expected.apiKey, expected.version, bytes, bodyAt, visibleEnd)
-      }
+    const bodyAt = responseBodyOffset(bytes, from, visibleEnd, expected.apiKey, expected.version)
+    if (bodyAt < 0) return from
+    if (isSasl(expected.apiKey)) {
+      const whole = visibleEnd - from === frameBytes
+      if (!whole && frameBytes <= REWRITE_BYTES_MAX) return from
+      if (whole) this.#sasl.sawAnswer(expected.saslStep, expected.apiKey, expected.version, bytes, bodyAt, visibleEnd)
     }
     return this.#planned(plan, expected, bytes, view, from, bodyAt, visibleEnd, frameBytes, nowMs)
   }
@@ -359,6 +357,10 @@ function hint(bytes: Uint8Array, from: number, to: number): string {
   const looks = describeFirstBytes(bytes, from, to)
   if (looks === 'tls' || (bytes[from] === 0x15 && bytes[from + 1] === 0x03)) return SPEAKS_TLS
   return looks === 'http' ? ': it speaks HTTP; is --upstream a Kafka listener?' : ''
+}
+
+function isSasl(apiKey: number): boolean {
+  return apiKey === API_KEY.SaslHandshake || apiKey === API_KEY.SaslAuthenticate
 }
 
 /** Whether the answer must be in sight whole before any of it may go. */

@@ -81,6 +81,7 @@ function measure(pair: Pair, limited: boolean): number {
       sent.bytes += to - from
     },
     identified() {},
+    belowFloor() {},
     close(reason: string, detail: string) {
       throw new Error(`${reason}: ${detail}`)
     },

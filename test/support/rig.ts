@@ -114,6 +114,7 @@ export class Rig implements Outbox {
 
   /** The clock goes on; a held frame is offered again when its time has come, as often as that happens on the way. */
   pass(ms: number): this {
+    if (!(ms >= 0 && ms < Number.POSITIVE_INFINITY)) throw new RangeError(`no time passes in ${ms} ms`)
     const endMs = this.nowMs + ms
     while (this.session.clientBlock === 'held' && this.session.wakeAtMs <= endMs) {
       this.#clock.nowMs = Math.max(this.nowMs, this.session.wakeAtMs)
@@ -157,6 +158,13 @@ export class Rig implements Outbox {
   toClient(bytes: Uint8Array, from: number, to: number): void {
     if (this.closed !== undefined) throw new Error('bytes for the client after the end')
     this.#toClient.push(bytes.slice(from, to))
+  }
+
+  /** Quotas whose limit was below the floor of a request. */
+  readonly floors: string[] = []
+
+  belowFloor(quota: string): void {
+    this.floors.push(quota)
   }
 
   identified(): void {
