@@ -57,7 +57,8 @@ export class Discovery {
       asked(address, outcome)
       reached ||= outcome.kind !== 'unreachable'
       if (outcome.kind !== 'brokers') continue
-      for (const { nodeId, host, port } of outcome.brokers) book.learn(nodeId, host, port)
+      const inOrder = outcome.brokers.toSorted((a, b) => a.nodeId - b.nodeId) // so that ports are the same at every start
+      for (const { nodeId, host, port } of inOrder) book.learn(nodeId, host, port)
       return true
     }
     return reached

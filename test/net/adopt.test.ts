@@ -4,9 +4,8 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { adoptAccepted } from '../../src/net/adopt.ts'
-import { monotonicMs } from '../../src/net/clock.ts'
 import { Pipe } from '../../src/net/pipe.ts'
-import { FAST, noSocketsLeft, patternBytes } from '../support/net.ts'
+import { bufferBytes, FAST, noSocketsLeft, patternBytes } from '../support/net.ts'
 import { waitFor } from '../support/wait.ts'
 
 type Way = (accepted: Socket, pipe: Pipe) => Socket
@@ -98,10 +97,9 @@ for (const [name, way] of Object.entries(WAYS)) {
       const line = await startLine(t, way)
       line.target.resume()
       const sent = patternBytes(5_000_000)
-      for (let at = 0, step = 1; at < sent.length; at += step, step = (step * 7 + 3) % 90_000) {
+      for (let at = 0, step = 1; at < sent.length; at += step) {
+        step = ((step * 7 + 3) % 90_000) + 1
         line.client.write(sent.subarray(at, at + step))
-        step = Math.max(step, 1)
-        if (at + step < sent.length) continue
       }
       await waitFor('all of it has arrived', () => bytesOf(line) >= sent.length, FAST)
       same(line, sent)
@@ -110,10 +108,10 @@ for (const [name, way] of Object.entries(WAYS)) {
     test('stops when the target does not read, and goes on when it does', async (t) => {
       const line = await startLine(t, way)
       const sent = patternBytes(40_000_000)
-      const before = process.memoryUsage().external
+      const before = bufferBytes()
       line.client.write(sent)
       await waitFor('the pipe is stuck', () => line.pipe.writing, FAST)
-      assert.ok(process.memoryUsage().external - before < 2_000_000)
+      await waitFor('what it holds is a buffer or two', () => bufferBytes() - before < 2_000_000, { timeoutMs: 5_000 })
       line.target.resume()
       await waitFor('all of it has arrived', () => bytesOf(line) >= sent.length, FAST)
       same(line, sent)
@@ -155,8 +153,9 @@ for (const [name, way] of Object.entries(WAYS)) {
 
     test('reads and drops what nobody wants any more, up to the goodbye', async (t) => {
       const line = await startLine(t, way)
+      line.target.resume()
       line.client.write(patternBytes(1_000_000))
-      await waitFor('something has come', () => line.pipe.lastReadAtMs <= monotonicMs() && bytesOf(line) >= 0, FAST)
+      await waitFor('something has passed', () => bytesOf(line) > 0, FAST)
       line.pipe.discard()
       line.client.end(patternBytes(10_000_000))
       await waitFor('the goodbye is seen', () => line.sourceEnded, FAST)

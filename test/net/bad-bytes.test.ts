@@ -91,7 +91,10 @@ describe('bad bytes on the Kafka port', () => {
     bad.write(frame)
     await waitFor('it is closed', () => bad.closed, FAST)
     await good.ping()
-    assert.equal(Object.values(scene.counted()).reduce((sum, n) => sum + n, 0), 1)
+    assert.equal(
+      Object.values(scene.counted()).reduce((sum, n) => sum + n, 0),
+      1,
+    )
   })
 
   test('a hundred of each at once, while a good client goes on', async (t) => {
@@ -99,11 +102,15 @@ describe('bad bytes on the Kafka port', () => {
     const good = await scene.client()
     await good.ping()
     const bad = await Promise.all(
-      Array.from({ length: 100 }, async () => Promise.all(FOREIGN.map(async ([, bytes]) => {
-        const client = await scene.client()
-        client.write(bytes)
-        return client
-      }))),
+      Array.from({ length: 100 }, async () =>
+        Promise.all(
+          FOREIGN.map(async ([, bytes]) => {
+            const client = await scene.client()
+            client.write(bytes)
+            return client
+          }),
+        ),
+      ),
     )
     for (let i = 0; i < 50; i++) await good.ping()
     await waitFor('all of them are closed', () => bad.flat().every((client) => client.closed), FAST)
@@ -152,7 +159,10 @@ describe('clients that keep us waiting', () => {
     bare.passMs(STALLED_FRAME_TIMEOUT_MS + 1_000)
     await waitFor('it is closed', () => client.closed, FAST)
     await waitFor('it is counted', () => bare.counters.disconnects.client_frame_stalled === 1, FAST)
-    assert.match(String(bare.lines.find((line) => line['event'] === 'client_frame_stalled')?.['msg']), /its rest did not come/)
+    assert.match(
+      String(bare.lines.find((line) => line['event'] === 'client_frame_stalled')?.['msg']),
+      /its rest did not come/,
+    )
   })
 
   test('half a head is a frame that never ends, too', async (t) => {
@@ -160,10 +170,14 @@ describe('clients that keep us waiting', () => {
     const client = await bare.client()
     await client.ping()
     client.write(sized(100, '0000'))
-    await waitFor('it was read', () => {
-      bare.passMs(STALLED_FRAME_TIMEOUT_MS + 1_000)
-      return client.closed
-    }, FAST)
+    await waitFor(
+      'it was read',
+      () => {
+        bare.passMs(STALLED_FRAME_TIMEOUT_MS + 1_000)
+        return client.closed
+      },
+      FAST,
+    )
     await waitFor('it is counted', () => bare.counters.disconnects.client_frame_stalled === 1, FAST)
   })
 
@@ -177,7 +191,15 @@ describe('clients that keep us waiting', () => {
 
   test('a client whose first request is held is not silent', async (t) => {
     const limit = { requests: 0.001 }
-    const quota = { name: 'q', limit, burst: { amount: 1 }, match: {}, per: [], overrides: [], mode: 'enforce' } as const
+    const quota = {
+      name: 'q',
+      limit,
+      burst: { amount: 1 },
+      match: {},
+      per: [],
+      overrides: [],
+      mode: 'enforce',
+    } as const
     const bare = await startBareGateway(t, [quota], 500)
     const first = await bare.client()
     for (let i = 0; i < 2; i++) await first.request(API_KEY.Fetch, 12, fetchBody())

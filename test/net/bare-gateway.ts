@@ -26,7 +26,11 @@ export interface BareGateway {
   passMs(ms: number): void
 }
 
-export async function startBareGateway(t: TestContext, quotas: readonly QuotaRule[] = [], holdMs = 3_000): Promise<BareGateway> {
+export async function startBareGateway(
+  t: TestContext,
+  quotas: readonly QuotaRule[] = [],
+  holdMs = 3_000,
+): Promise<BareGateway> {
   const lines: Line[] = []
   const logger = collectingLogger(lines)
   const broker = await startFakeBroker()

@@ -7,7 +7,12 @@ const [port, count] = process.argv.slice(2).map(Number) as [number, number]
 
 for (let open = 0; open < count; open += AT_ONCE) {
   await Promise.all(
-    Array.from({ length: AT_ONCE }, () => once(connect({ host: '127.0.0.1', port }).on('error', () => undefined), 'connect')),
+    Array.from({ length: AT_ONCE }, () =>
+      once(
+        connect({ host: '127.0.0.1', port }).on('error', () => undefined),
+        'connect',
+      ),
+    ),
   )
 }
 process.send?.(count)

@@ -7,12 +7,12 @@ import { connect, type Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { API_KEY } from 'kafka-protocol-codec'
-import { FAST, openSockets, type RawClient } from '../support/net.ts'
+import { bufferBytes, FAST, openSockets, type RawClient } from '../support/net.ts'
 import { waitFor } from '../support/wait.ts'
-import { type Scene, startScene } from './scene.ts'
+import { type Scene, type SceneOptions, startScene } from './scene.ts'
 
-function capped(connectionsMax: number): { config: { limits: { frameBytesMax: number; connectionsMax: number } } } {
-  return { config: { limits: { frameBytesMax: 1_000_000, connectionsMax } } }
+function capped(connectionsMax: number): SceneOptions {
+  return { config: { limits: { frameBytesMax: 1_000_000, connectionsMax, bucketsMax: 100 } } }
 }
 
 async function clients(scene: Scene, count: number): Promise<RawClient[]> {
@@ -70,7 +70,12 @@ function descriptorsMax(): number {
 }
 
 /** Starts a program of this folder in a process of its own, and hears its first message. */
-async function program(t: TestContext, name: string, args: readonly unknown[], shell: string): Promise<[ChildProcess, unknown]> {
+async function program(
+  t: TestContext,
+  name: string,
+  args: readonly unknown[],
+  shell: string,
+): Promise<[ChildProcess, unknown]> {
   const child = fork(fileURLToPath(new URL(name, import.meta.url)), args.map(String), {
     execPath: '/bin/sh',
     execArgv: ['-c', `${shell} exec "$NODE" -C source "$@"`, 'sh'],
@@ -95,15 +100,19 @@ describe('floods', () => {
     const scene = await startScene(t, capped(20_000))
     const good = await scene.client()
     await good.ping()
-    const before = process.memoryUsage().external
+    const before = bufferBytes()
     const connected = program(t, 'idle-clients.ts', [scene.sluice.listen.port, FLOOD], '')
-    await waitFor('all of them are accepted', async () => {
-      await good.ping()
-      return scene.sluice.counters.connections === FLOOD + 1
-    }, { timeoutMs: 60_000 })
+    await waitFor(
+      'all of them are accepted',
+      async () => {
+        await good.ping()
+        return scene.sluice.counters.connections === FLOOD + 1
+      },
+      { timeoutMs: 60_000 },
+    )
     const [child] = await connected
     assert.equal(scene.broker.clientConnections.length, 1)
-    const eachBytes = (process.memoryUsage().external - before) / FLOOD
+    const eachBytes = (bufferBytes() - before) / FLOOD
     assert.ok(eachBytes < 40_000, `an idle connection costs ${Math.round(eachBytes)} bytes of buffers`)
     child.kill('SIGKILL')
     await waitFor('they are gone', () => scene.sluice.counters.connections === 1, FAST)
@@ -138,14 +147,18 @@ describe('floods', () => {
     const [child, told] = await program(t, 'few-descriptors.ts', [scene.broker.port], 'ulimit -n 64;')
     const port = Number(told)
     const sockets: Socket[] = []
-    t.after(() => sockets.forEach((socket) => socket.destroy()))
+    scene.alsoClose(() => {
+      for (const socket of sockets) socket.destroy()
+    })
     for (let i = 0; i < 100; i++) sockets.push(await connectIdle(port))
     for (const socket of sockets) socket.destroy()
     const client = await waitFor('a client is served again', async () => {
       assert.equal(child.exitCode, null, 'the sluice has died')
       const one = await scene.client(port)
       one.send(API_KEY.Heartbeat, 4, { groupId: 'g', memberId: 'm' })
-      return waitFor('an answer came', () => one.frames.length > 0 || one.closed, FAST).then(() => (one.frames.length > 0 ? one : undefined))
+      return waitFor('an answer came', () => one.frames.length > 0 || one.closed, FAST).then(() =>
+        one.frames.length > 0 ? one : undefined,
+      )
     })
     client.end()
   })

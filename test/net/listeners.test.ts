@@ -2,22 +2,22 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { API_KEY, type Struct, structsOf } from 'kafka-protocol-codec'
+import { startSluice } from '../../src/app.ts'
 import { type FakeBroker, startFakeBroker } from '../support/fake-broker.ts'
 import { FAST, noSocketsLeft, type RawClient } from '../support/net.ts'
 import { waitFor } from '../support/wait.ts'
-import { startSluice } from '../../src/app.ts'
-import { collectingLogger, plainConfig, startScene } from './scene.ts'
+import { collectingLogger, plainConfig, type Scene, startScene } from './scene.ts'
 
 async function brokersSeen(client: RawClient): Promise<Struct[]> {
   const { brokers } = await client.request(API_KEY.Metadata, 12, {})
   return structsOf(brokers)
 }
 
-async function extraBroker(t: TestContext, nodeId: number): Promise<FakeBroker> {
+async function extraBroker(scene: Scene, nodeId: number): Promise<FakeBroker> {
   const broker = await startFakeBroker({ nodeId })
-  t.after(() => broker.close())
+  scene.alsoClose(() => broker.close())
   return broker
 }
 
@@ -57,26 +57,35 @@ describe('a listener for every broker', () => {
     one.brokers = two.brokers = [one.self, two.self]
     const client = await scene.client()
     const seen = await brokersSeen(client)
-    assert.deepEqual(seen.map((broker) => broker['nodeId']), [1, 2])
-    for (const broker of seen) assert.ok(![one.port, two.port].includes(Number(broker['port'])), 'a broker itself was named')
+    assert.deepEqual(
+      seen.map((broker) => broker['nodeId']),
+      [1, 2],
+    )
+    for (const broker of seen)
+      assert.ok(![one.port, two.port].includes(Number(broker['port'])), 'a broker itself was named')
     const direct = await scene.client(Number(seen[1]?.['port']))
     await direct.ping()
     assert.equal(two.requests(API_KEY.Heartbeat).length, 1)
-    assert.deepEqual(scene.sluice.status().brokers.map((b) => [b.nodeId, b.port]), [[1, one.port], [2, two.port]])
+    assert.deepEqual(
+      scene.sluice.status().brokers.map((b) => [b.nodeId, b.port]),
+      [
+        [1, one.port],
+        [2, two.port],
+      ],
+    )
   })
 
   test('a broker that joins has one before any client hears of it', async (t) => {
     const scene = await startScene(t)
     const client = await scene.client()
     await brokersSeen(client)
-    const second = await extraBroker(t, 7)
+    const second = await extraBroker(scene, 7)
     scene.broker.brokers = [scene.broker.self, second.self]
     const seen = await brokersSeen(client)
     const port = Number(seen.find((broker) => broker['nodeId'] === 7)?.['port'])
     const direct = await scene.client(port)
     await direct.ping()
     assert.equal(second.requests(API_KEY.Heartbeat).length, 1)
-    await second.close()
   })
 
   test('a broker that moves keeps its port; new connections go to its new place, old ones live on', async (t) => {
@@ -84,7 +93,7 @@ describe('a listener for every broker', () => {
     const port = await scene.portOf(0)
     const old = await scene.client(port)
     await old.ping()
-    const moved = await extraBroker(t, 0)
+    const moved = await extraBroker(scene, 0)
     scene.broker.brokers = [moved.self]
     const client = await scene.client()
     const seen = await brokersSeen(client)
@@ -95,7 +104,6 @@ describe('a listener for every broker', () => {
     await old.ping()
     assert.equal(moved.requests(API_KEY.Heartbeat).length, 1)
     assert.equal(scene.said('broker_moved').length, 1)
-    await moved.close()
   })
 
   test('a coordinator is a broker, too', async (t) => {
@@ -143,18 +151,21 @@ describe('ports from a range', () => {
     assert.equal(await scene.portOf(2), range.first + 2)
     scene.sluice.kill()
     const again = await startSluice(scene.config, { logger: collectingLogger([]) })
-    t.after(() => again.kill())
-    const portAgain = await waitFor('the broker is found', () => again.status().brokers[0]?.localPort || undefined, FAST)
+    scene.alsoClose(() => again.kill())
+    const portAgain = await waitFor(
+      'the broker is found',
+      () => again.status().brokers.find((found) => found.nodeId === 5)?.localPort || undefined,
+      FAST,
+    )
     assert.equal(portAgain, range.first + 5)
-    again.kill()
   })
 
   test('one that is taken by somebody else: the next', async (t) => {
     const range = await freeRange(4)
     const somebody = await occupy(range.first)
-    t.after(() => somebody.close())
     const listen = { host: '127.0.0.1', port: 0, brokerPorts: range, advertisedHost: undefined }
     const scene = await startScene(t, { config: { listen } })
+    scene.alsoClose(() => somebody.close())
     assert.equal(await scene.portOf(0), range.first + 1)
     await release(somebody)
   })
@@ -162,14 +173,17 @@ describe('ports from a range', () => {
   test('none left: who would have to wait for ever is closed with a reason; it recovers when one is free again', async (t) => {
     const range = await freeRange(1)
     const somebody = await occupy(range.first)
-    t.after(() => somebody.close())
     const listen = { host: '127.0.0.1', port: 0, brokerPorts: range, advertisedHost: undefined }
     const scene = await startScene(t, { config: { listen } })
+    scene.alsoClose(() => somebody.close())
     const unlucky = await scene.client()
     unlucky.send(API_KEY.Metadata, 12, {})
     await waitFor('it is closed', () => unlucky.closed, FAST)
     await scene.ended({ no_broker_port: 1 })
-    assert.match(String(scene.said('no_broker_port')[0]?.['msg']), /no port between .* is free for broker 0; widen listen\.brokerPorts/)
+    assert.match(
+      String(scene.said('no_broker_port')[0]?.['msg']),
+      /no port between .* is free for broker 0; widen listen\.brokerPorts/,
+    )
     await release(somebody)
     const lucky = await scene.client()
     assert.equal((await brokersSeen(lucky))[0]?.['port'], range.first)
@@ -181,14 +195,13 @@ describe('ports from a range', () => {
     const scene = await startScene(t, { config: { listen } })
     const old = await scene.client()
     await brokersSeen(old)
-    const second = await extraBroker(t, 1)
+    const second = await extraBroker(scene, 1)
     scene.broker.brokers = [scene.broker.self, second.self]
     const unlucky = await scene.client()
     unlucky.send(API_KEY.Metadata, 12, {})
     await waitFor('it is closed', () => unlucky.closed, FAST)
     await old.ping()
     assert.deepEqual(scene.counted(), { no_broker_port: 1 })
-    await second.close()
   })
 })
 

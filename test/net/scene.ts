@@ -35,10 +35,10 @@ export function plainConfig(bootstrap: readonly Target[], parts: Partial<Config>
     quotas: [],
     mode: 'enforce',
     clients: [],
-    limits: { frameBytesMax: 104_857_600, connectionsMax: 1_000 },
+    limits: { frameBytesMax: 104_857_600, connectionsMax: 1_000, bucketsMax: 1_000 },
     log: { level: 'debug' },
     ...parts,
-  } as Config
+  }
 }
 
 export async function startScene(t: TestContext, options: SceneOptions = {}): Promise<Scene> {
@@ -58,6 +58,7 @@ export class Scene {
   readonly brokers: readonly FakeBroker[]
   readonly lines: readonly Line[]
   readonly #clients: RawClient[] = []
+  readonly #others: (() => unknown)[] = []
 
   constructor(sluice: Sluice, config: Config, brokers: readonly FakeBroker[], lines: readonly Line[]) {
     this.sluice = sluice
@@ -89,7 +90,10 @@ export class Scene {
   /** Waits until every session is over, and checks that exactly these reasons were counted. */
   async ended(expected: Partial<Record<CloseReason, number>>): Promise<void> {
     const { counters } = this.sluice
-    await waitFor('every connection of the sluice is over', () => counters.connections === 0, { timeoutMs: 10_000, ...FAST })
+    await waitFor('every connection of the sluice is over', () => counters.connections === 0, {
+      timeoutMs: 10_000,
+      ...FAST,
+    })
     assert.deepEqual(this.counted(), expected)
   }
 
@@ -103,9 +107,15 @@ export class Scene {
     return this.lines.filter((line) => line['event'] === event)
   }
 
+  /** What else has to be closed at the end of the test. */
+  alsoClose(close: () => unknown): void {
+    this.#others.push(close)
+  }
+
   async close(): Promise<void> {
     for (const client of this.#clients) client.destroy()
     this.sluice.kill()
+    for (const close of this.#others) await close()
     await Promise.all(this.brokers.map((broker) => broker.close()))
     await noSocketsLeft()
     assert.equal(this.sluice.counters.connections, 0, 'connections that are counted as open')

@@ -1,5 +1,13 @@
 /** Random conversations of a client and a broker: any APIs, any versions, any values, cut anywhere. */
-import { API_KEY, API_SCHEMAS, type ApiName, apiSchema, encodeRequest, encodeResponse, type Struct } from 'kafka-protocol-codec'
+import {
+  API_KEY,
+  API_SCHEMAS,
+  type ApiName,
+  apiSchema,
+  encodeRequest,
+  encodeResponse,
+  type Struct,
+} from 'kafka-protocol-codec'
 import { type Random, randomValue } from './vectors.ts'
 
 /** One request, and what is answered to it. */

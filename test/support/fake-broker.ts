@@ -8,7 +8,13 @@
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { decodeRequest, decodeRequestHeader, encodeResponse, type RequestHeader, type Struct } from 'kafka-protocol-codec'
+import {
+  decodeRequest,
+  decodeRequestHeader,
+  encodeResponse,
+  type RequestHeader,
+  type Struct,
+} from 'kafka-protocol-codec'
 import { type BrokerAddress, defaultAnswer } from './fake-broker/answers.ts'
 import { FrameSplitter } from './fake-broker/frame-splitter.ts'
 
@@ -105,7 +111,10 @@ export class FakeBroker {
       const hook = this.#hooks.get(request.apiKey)?.shift()
       if (hook !== undefined) return hook(request)
     }
-    return defaultAnswer(request.apiKey, request.apiVersion, request.value(), { self: this.self, brokers: this.brokers })
+    return defaultAnswer(request.apiKey, request.apiVersion, request.value(), {
+      self: this.self,
+      brokers: this.brokers,
+    })
   }
 }
 
@@ -187,7 +196,7 @@ export class FakeConnection {
     this.requests.push(request)
     this.#answering = this.#answering.then(async () => {
       const reply = await this.#answer(request)
-      if (reply === undefined || this.socket.destroyed) return
+      if (reply === undefined || this.socket.writableEnded || this.socket.destroyed) return
       this.socket.write(reply instanceof Uint8Array ? reply : encodeAnswer(request, reply))
     })
   }

@@ -156,7 +156,12 @@ export function produce(frameBytes: number, caller: Caller & { version?: number;
 
 export function produceAnswer(correlationId = 1, throttleTimeMs = 0, version = 9): Uint8Array {
   const partitionResponses = [{ index: 0, errorCode: 0, baseOffset: 7n }]
-  return answer('Produce', version, { responses: [{ name: 'orders', partitionResponses }], throttleTimeMs }, correlationId)
+  return answer(
+    'Produce',
+    version,
+    { responses: [{ name: 'orders', partitionResponses }], throttleTimeMs },
+    correlationId,
+  )
 }
 
 /** A Fetch request with limits that a test can tell apart. */

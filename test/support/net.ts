@@ -1,6 +1,8 @@
 /** A raw Kafka client for tests (frames in, frames out, nothing automatic), and what is left open in this process. */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { API_KEY, decodeResponse, encodeRequest, type Struct } from 'kafka-protocol-codec'
 import { FrameSplitter } from './fake-broker/frame-splitter.ts'
 import { waitFor } from './wait.ts'
@@ -72,10 +74,14 @@ export class RawClient {
 
   /** The next answer's frame. */
   async frame(what = 'an answer came'): Promise<Uint8Array> {
-    const frame = await waitFor(what, () => {
-      if (this.frames.length === 0 && this.closed) throw new Error(`the connection closed before ${what}`)
-      return this.frames.shift()
-    }, FAST)
+    const frame = await waitFor(
+      what,
+      () => {
+        if (this.frames.length === 0 && this.closed) throw new Error(`the connection closed before ${what}`)
+        return this.frames.shift()
+      },
+      FAST,
+    )
     return frame
   }
 
@@ -88,6 +94,12 @@ export class RawClient {
   /** A request that every broker answers with the least. */
   async ping(): Promise<void> {
     await this.request(API_KEY.Heartbeat, 4, { groupId: 'g', memberId: 'm' })
+  }
+
+  /** Waits until the connection is over, and fails if that was not in good order. */
+  async leftInPeace(): Promise<void> {
+    await waitFor('the connection is over', () => this.closed, FAST)
+    if (!this.ended || this.error !== undefined) throw new Error('the connection was cut', { cause: this.error })
   }
 
   /** Says goodbye in good order. */
@@ -122,7 +134,12 @@ export function produceBody(records: Uint8Array, acks = -1): Struct {
 
 /** A Fetch v12 request's body. */
 export function fetchBody(): Struct {
-  return { maxWaitMs: 500, minBytes: 1, maxBytes: 100_000_000, topics: [{ topic: 't', partitions: [{ partition: 0 }] }] }
+  return {
+    maxWaitMs: 500,
+    minBytes: 1,
+    maxBytes: 100_000_000,
+    topics: [{ topic: 't', partitions: [{ partition: 0 }] }],
+  }
 }
 
 /** The body of an answer to Fetch v12 that carries `bytes` of records. */
@@ -139,6 +156,15 @@ export function patternBytes(length: number, seed = 1): Uint8Array {
     bytes[i] = state >>> 24
   }
   return bytes
+}
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+/** Bytes in buffers of this process (they live outside the JavaScript heap), garbage excepted. */
+export function bufferBytes(): number {
+  collectGarbage()
+  return process.memoryUsage().external
 }
 
 /** Listening and connected sockets of this process. */

@@ -15,14 +15,23 @@ export interface Cluster {
 }
 
 /** The body of the answer, undefined for a request that has none (Produce with acks 0). */
-export function defaultAnswer(apiKey: number, apiVersion: number, request: Struct, cluster: Cluster): Struct | undefined {
+export function defaultAnswer(
+  apiKey: number,
+  apiVersion: number,
+  request: Struct,
+  cluster: Cluster,
+): Struct | undefined {
   switch (apiKey) {
     case API_KEY.Produce:
       return request['acks'] === 0 ? undefined : produced(request)
     case API_KEY.Fetch:
       return { responses: structsOf(request['topics']).map((topic) => fetchedNothing(topic)) }
     case API_KEY.Metadata:
-      return { brokers: cluster.brokers.map((broker) => ({ ...broker })), controllerId: cluster.self.nodeId, topics: [] }
+      return {
+        brokers: cluster.brokers.map((broker) => ({ ...broker })),
+        controllerId: cluster.self.nodeId,
+        topics: [],
+      }
     case API_KEY.FindCoordinator:
       return foundCoordinator(apiVersion, request, cluster.self)
     case API_KEY.ApiVersions:

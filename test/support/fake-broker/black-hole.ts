@@ -40,8 +40,10 @@ export async function startBlackHole(): Promise<BlackHole> {
     const socket = connect({ host: '127.0.0.1', port })
     socket.on('error', () => undefined)
     queued.push(socket)
-    full = await waitFor('it is connected', () => socket.readyState === 'open', { timeoutMs: 200, pollMs: 2 })
-      .then(() => false, () => true)
+    full = await waitFor('it is connected', () => socket.readyState === 'open', { timeoutMs: 200, pollMs: 2 }).then(
+      () => false,
+      () => true,
+    )
     if (queued.length > QUEUE_MAX) {
       await close()
       throw new Error('this system queues connections without bound: no black hole can be made')
