@@ -75,6 +75,10 @@ export class Connection implements Outbox {
       offer: (bytes, view, from, to, nowMs) => this.#fromClient(bytes, view, from, to, nowMs),
       blocked: () => this.session.clientBlock !== 'none' || this.#noMoreRequests() || this.#clientOwesReading(),
       caughtUp: (nowMs) => this.session.clientCaughtUp(nowMs),
+      // A client that owes us nothing and is owed nothing has no request waiting in its own kernel either.
+      emptied: (atMs) => {
+        if (this.session.inFlight === 0) this.session.clientCaughtUp(atMs)
+      },
       wantTarget: (bytes, from, to) => this.#screen(bytes, from, to),
       settled: () => this.#settled(),
     })
@@ -82,6 +86,7 @@ export class Connection implements Outbox {
       offer: (bytes, view, from, to, nowMs) => this.#fromBroker(bytes, view, from, to, nowMs),
       blocked: () => this.session.needsListener,
       caughtUp: () => {},
+      emptied: () => {},
       wantTarget: () => true,
       settled: () => this.#clientSettled(),
     })

@@ -31,6 +31,8 @@ export interface PipeOwner {
   blocked(): boolean
   /** The source had been quiet before this read. */
   caughtUp(nowMs: number): void
+  /** At `atMs`, before this read, the kernel had nothing more for us; the client's own kernel may have had. */
+  emptied(atMs: number): void
   /** Bytes have come and there is no target yet. True: read no more until there is one. */
   wantTarget(bytes: Uint8Array, from: number, to: number): boolean
   /** Nothing is on its way into the target: it has taken all that it was given. */
@@ -56,6 +58,7 @@ export class Pipe {
   #discarding = false
   #paused = false
   #pausedSinceRead = false
+  #lastReadShort = false
   #resumes = 0
   #closed = false
 
@@ -84,13 +87,15 @@ export class Pipe {
   /** A read has put `bytes` bytes behind `end`; for `onread.callback`. False pauses the source. */
   readonly onRead = (bytes: number): boolean => {
     const nowMs = monotonicMs()
-    if (!this.#pausedSinceRead && this.#start === this.#end && nowMs - this.lastReadAtMs > QUIET_MS) {
-      this.#owner.caughtUp(nowMs)
+    if (this.#start === this.#end) {
+      if (!this.#pausedSinceRead && nowMs - this.lastReadAtMs > QUIET_MS) this.#owner.caughtUp(nowMs)
+      else if (this.#lastReadShort) this.#owner.emptied(this.lastReadAtMs)
     }
     this.#pausedSinceRead = false
     this.lastReadAtMs = nowMs
     if (this.#discarding) return true
     const filled = bytes === this.#readLimit() - this.#end
+    this.#lastReadShort = !filled
     this.#end += bytes
     this.#pump(nowMs)
     this.#makeRoom(filled)

@@ -32,7 +32,7 @@ export class FrameAge {
 
   /** The socket was read empty and everything read was forwarded. */
   caughtUp(nowMs: number): void {
-    this.#caughtUpAtMs = nowMs
+    this.#caughtUpAtMs = Math.max(this.#caughtUpAtMs, nowMs)
   }
 
   /** A request that will be answered was forwarded whole. */

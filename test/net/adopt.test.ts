@@ -63,6 +63,7 @@ async function startLine(t: TestContext, way: Way): Promise<Line> {
     },
     blocked: () => line.budget === 0,
     caughtUp: () => undefined,
+    emptied: () => undefined,
     wantTarget: () => true,
     settled: () => undefined,
   })

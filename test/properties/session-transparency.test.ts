@@ -83,13 +83,18 @@ describe('a session without limits', () => {
 
   test('passes any sequence of requests and answers, pipelined and cut at random', () => {
     fc.assert(
-      fc.property(fc.integer(), fc.integer({ min: 1, max: 30 }), fc.constantFrom(1, 7, 100, 5000), (seed, count, size) => {
-        const random = seededRandom(seed)
-        const exchanges = Array.from({ length: count }, (_, i) => anyExchange(i, random))
-        const rig = new Rig()
-        talk(rig, exchanges, random, size)
-        assertUntouched(rig, exchanges)
-      }),
+      fc.property(
+        fc.integer(),
+        fc.integer({ min: 1, max: 30 }),
+        fc.constantFrom(1, 7, 100, 5000),
+        (seed, count, size) => {
+          const random = seededRandom(seed)
+          const exchanges = Array.from({ length: count }, (_, i) => anyExchange(i, random))
+          const rig = new Rig()
+          talk(rig, exchanges, random, size)
+          assertUntouched(rig, exchanges)
+        },
+      ),
       { numRuns: 300 },
     )
   })
@@ -114,7 +119,9 @@ describe('a session without limits', () => {
     fc.assert(
       fc.property(fc.integer(), fc.constantFrom(1, 13, 400, 9000), (seed, size) => {
         const random = seededRandom(seed)
-        const exchanges = Array.from({ length: 12 }, (_, i) => anyExchange(i, random, ['Produce', 'Fetch', 'ShareFetch', 'Metadata']))
+        const exchanges = Array.from({ length: 12 }, (_, i) =>
+          anyExchange(i, random, ['Produce', 'Fetch', 'ShareFetch', 'Metadata']),
+        )
         const cut = new Rig()
         talk(cut, exchanges, random, size)
         const { fromClient, fromBroker } = streamsOf(exchanges)

@@ -33,15 +33,27 @@ function named(api: ApiName, version: number, nodes: readonly Struct[]): Struct 
   const throttleTimeMs = 5
   switch (api) {
     case 'Metadata':
-      return { throttleTimeMs, brokers: [...nodes], clusterId: 'c', controllerId: 2, topics: [{ name: 't', partitions: [{}] }] }
+      return {
+        throttleTimeMs,
+        brokers: [...nodes],
+        clusterId: 'c',
+        controllerId: 2,
+        topics: [{ name: 't', partitions: [{}] }],
+      }
     case 'FindCoordinator':
       return version < 4
         ? { throttleTimeMs, errorMessage: 'm', ...without(nodes[1] ?? {}, ['rack']) }
-        : { coordinators: nodes.map(({ nodeId, host, port }) => ({ key: 'g', nodeId, host, port, errorMessage: null })) }
+        : {
+            coordinators: nodes.map(({ nodeId, host, port }) => ({ key: 'g', nodeId, host, port, errorMessage: null })),
+          }
     case 'DescribeCluster':
       return { clusterId: 'c', brokers: nodes.map(({ nodeId, ...rest }) => ({ brokerId: nodeId, ...rest })) }
     case 'Produce':
-      return { throttleTimeMs, responses: [{ name: 't', partitionResponses: [{ errorCode: 6 }] }], nodeEndpoints: [...nodes] }
+      return {
+        throttleTimeMs,
+        responses: [{ name: 't', partitionResponses: [{ errorCode: 6 }] }],
+        nodeEndpoints: [...nodes],
+      }
     case 'Fetch':
     case 'ShareFetch':
       return { responses: [{ partitions: [{ errorCode: 6, records: recordBatch(3) }] }], nodeEndpoints: [...nodes] }
@@ -55,8 +67,13 @@ function nodesOf(api: ApiName, version: number, value: Struct): Struct[] {
   const entries =
     api === 'FindCoordinator' && version < 4
       ? [value]
-      : (value[{ FindCoordinator: 'coordinators', Metadata: 'brokers', DescribeCluster: 'brokers' }[api as string] ?? 'nodeEndpoints'] as Struct[])
-  return entries.map((entry) => ({ nodeId: entry['nodeId'] ?? entry['brokerId'], host: entry['host'], port: entry['port'] }) as Struct)
+      : (value[
+          { FindCoordinator: 'coordinators', Metadata: 'brokers', DescribeCluster: 'brokers' }[api as string] ??
+            'nodeEndpoints'
+        ] as Struct[])
+  return entries.map(
+    (entry) => ({ nodeId: entry['nodeId'] ?? entry['brokerId'], host: entry['host'], port: entry['port'] }) as Struct,
+  )
 }
 
 /** A value without the fields of these names, at any depth. */
@@ -79,7 +96,11 @@ const NAMING: readonly (readonly [ApiName, number])[] = (
     ['ShareFetch', 0],
     ['ShareAcknowledge', 0],
   ] as const
-).flatMap(([api, from]) => versionsOf(api).filter((v) => v >= from).map((v) => [api, v] as const))
+).flatMap(([api, from]) =>
+  versionsOf(api)
+    .filter((v) => v >= from)
+    .map((v) => [api, v] as const),
+)
 
 const ask = (api: ApiName, version: number): Uint8Array => request(api, version, api === 'Produce' ? { acks: 1 } : {})
 
@@ -101,7 +122,9 @@ describe('addresses in answers', () => {
       const sent = answer(api, version, named(api, version, NODES))
       const whole = new Rig({ brokers: BROKERS }).client(ask(api, version)).broker(sent).sentToClient()
       for (const { name, arrivals } of chunkings(sent.length, 60)) {
-        const rig = new Rig({ brokers: BROKERS }).client(ask(api, version)).broker(...cutAt(sent, arrivals.slice(0, -1)))
+        const rig = new Rig({ brokers: BROKERS })
+          .client(ask(api, version))
+          .broker(...cutAt(sent, arrivals.slice(0, -1)))
         assert.deepEqual(rig.sentToClient(), whole, name)
       }
     })
@@ -149,7 +172,12 @@ describe('addresses in answers', () => {
       const value: Struct =
         version < 4
           ? { errorCode: 15, errorMessage: 'none', ...none }
-          : { coordinators: [{ key: 'a', errorCode: 15, ...none }, { key: 'b', nodeId: 1, host: 'b1', port: 9092 }] }
+          : {
+              coordinators: [
+                { key: 'a', errorCode: 15, ...none },
+                { key: 'b', nodeId: 1, host: 'b1', port: 9092 },
+              ],
+            }
       const rig = new Rig({ brokers: BROKERS }).client(request('FindCoordinator', version))
       rig.broker(answer('FindCoordinator', version, value))
       const got = nodesOf('FindCoordinator', version, readAnswer('FindCoordinator', version, rig.sentToClient()).value)
@@ -283,14 +311,22 @@ describe('answers too long to be awaited whole', () => {
   })
 
   test('a broker list that does not end is not awaited without bound', () => {
-    const nodes = Array.from({ length: 5000 }, (_, nodeId) => ({ nodeId, host: `broker-${nodeId}.kafka.example.internal`, port: 9 }))
-    const rig = new Rig().client(request('Metadata', 9)).broker(...chunksOf(answer('Metadata', 9, { brokers: nodes }), 50_000))
+    const nodes = Array.from({ length: 5000 }, (_, nodeId) => ({
+      nodeId,
+      host: `broker-${nodeId}.kafka.example.internal`,
+      port: 9,
+    }))
+    const rig = new Rig()
+      .client(request('Metadata', 9))
+      .broker(...chunksOf(answer('Metadata', 9, { brokers: nodes }), 50_000))
     assert.equal(rig.closed?.reason, 'broker_bad_frame')
     assert.match(rig.closed.detail, /the broker list of an answer is longer than/)
   })
 
   test('a blanked list of any length decodes as empty: the size of its new tag has the width that it needs', () => {
-    const sizes = [0, 1, 80, 90, 91, 92, 93, 94, 95, 96, 97, 98, 100, 200, 16_330, 16_340, 16_350, 16_360, 16_370, 16_380, 16_390]
+    const sizes = [
+      0, 1, 80, 90, 91, 92, 93, 94, 95, 96, 97, 98, 100, 200, 16_330, 16_340, 16_350, 16_360, 16_370, 16_380, 16_390,
+    ]
     for (const hostBytes of [...sizes, ...Array.from({ length: 40 }, (_, i) => 95 + i), 30_000]) {
       const rack = 'r'.repeat(Math.min(hostBytes, 32_000))
       const nodeEndpoints = [{ nodeId: 7, host: 'h', port: 1, rack }]
@@ -300,7 +336,9 @@ describe('answers too long to be awaited whole', () => {
       assert.deepEqual(readAnswer('ShareAcknowledge', 1, sent).value['nodeEndpoints'], [])
     }
     for (const nodes of [60_000, 300_000]) {
-      const sent = answer('ShareAcknowledge', 1, { nodeEndpoints: Array.from({ length: nodes }, () => ({ nodeId: 7 })) })
+      const sent = answer('ShareAcknowledge', 1, {
+        nodeEndpoints: Array.from({ length: nodes }, () => ({ nodeId: 7 })),
+      })
       const countAt = answer('ShareAcknowledge', 1, {}).length - 2
       blankListedNodes(sent, countAt, sent.length - countAt)
       assert.deepEqual(readAnswer('ShareAcknowledge', 1, sent).value['nodeEndpoints'], [])
@@ -322,8 +360,10 @@ test('every answer whose schema has a host and a port beside a node id is among 
     for (const version of versionsOf(api)) {
       const { fields } = schemaOf(api, 'response')
       const isThere = (names: readonly string[]): boolean => names.includes('host') && names.includes('port')
-      const present = (list: typeof fields): string[] => list.filter((f) => inRange(version, f.versions)).map((f) => f.name)
-      const names = isThere(present(fields)) || fields.some((f) => inRange(version, f.versions) && isThere(present(f.fields ?? [])))
+      const present = (list: typeof fields): string[] =>
+        list.filter((f) => inRange(version, f.versions)).map((f) => f.name)
+      const names =
+        isThere(present(fields)) || fields.some((f) => inRange(version, f.versions) && isThere(present(f.fields ?? [])))
       assert.equal(naming.has(`${api} v${version}`), names, `${api} v${version}`)
     }
   }

@@ -115,16 +115,31 @@ describe('an ApiVersions request in a version that nobody knows', () => {
   })
 
   test('waits its turn behind and before others, and they lose nothing, at any cut', () => {
-    const asked = [produce(300, { correlationId: 1 }), unknownVersion(2), unknownVersion(3), produce(200, { correlationId: 4 }), unknownVersion(5)]
+    const asked = [
+      produce(300, { correlationId: 1 }),
+      unknownVersion(2),
+      unknownVersion(3),
+      produce(200, { correlationId: 4 }),
+      unknownVersion(5),
+    ]
     const stream = concat(...asked)
     for (const { name, arrivals } of chunkings(stream.length, 120)) {
       const rig = new Rig().client(...cutAt(stream, arrivals.slice(0, -1)))
-      assert.deepEqual(rig.sentToBroker(), concat(produce(300, { correlationId: 1 }), produce(200, { correlationId: 4 })), name)
+      assert.deepEqual(
+        rig.sentToBroker(),
+        concat(produce(300, { correlationId: 1 }), produce(200, { correlationId: 4 })),
+        name,
+      )
       assert.equal(rig.sentToClient().length, 0, 'nothing overtakes the first answer')
       const answers = concat(produceAnswer(1), produceAnswer(4))
-      rig.broker(...cutAt(answers, name === 'whole' ? [] : [3, 20, produceAnswer(1).length, produceAnswer(1).length + 1]))
+      rig.broker(
+        ...cutAt(answers, name === 'whole' ? [] : [3, 20, produceAnswer(1).length, produceAnswer(1).length + 1]),
+      )
       const got = framesOf(rig.sentToClient())
-      assert.deepEqual(got.map((frame) => correlationOf(frame, 'answer')), [1, 2, 3, 4, 5])
+      assert.deepEqual(
+        got.map((frame) => correlationOf(frame, 'answer')),
+        [1, 2, 3, 4, 5],
+      )
       assert.deepEqual(got[0], produceAnswer(1))
       readMismatch(got[1], 2)
       readMismatch(got[4], 5)
@@ -147,7 +162,9 @@ describe('an ApiVersions request in a version that nobody knows', () => {
 describe('the client’s library', () => {
   test('is learnt from v3 on, and its surroundings are told once', () => {
     for (const version of versionsOf('ApiVersions').filter((v) => v >= 3)) {
-      const rig = new Rig().client(request('ApiVersions', version, { clientSoftwareName: 'sarama', clientSoftwareVersion: '1.2' }))
+      const rig = new Rig().client(
+        request('ApiVersions', version, { clientSoftwareName: 'sarama', clientSoftwareVersion: '1.2' }),
+      )
       assert.equal(rig.session.identity.software, 'sarama')
       assert.equal(rig.session.identity.softwareVersion, '1.2')
       assert.equal(rig.timesIdentified, 1)

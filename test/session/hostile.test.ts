@@ -45,20 +45,45 @@ type Case = readonly [what: string, bytes: Uint8Array, reason: CloseReason, word
 
 const FIRST: readonly Case[] = [
   ['a TLS hello', TLS_HELLO, 'client_tls', /a client speaks TLS to a plaintext port/],
-  ['an HTTP request', bytesOf('GET / HTTP/1.1\r\nHost: kafka\r\n\r\n'), 'client_http', /an HTTP request came to the Kafka port/],
+  [
+    'an HTTP request',
+    bytesOf('GET / HTTP/1.1\r\nHost: kafka\r\n\r\n'),
+    'client_http',
+    /an HTTP request came to the Kafka port/,
+  ],
   ['an HTTP POST', bytesOf('POST /topics HTTP/1.1\r\n'), 'client_http', /HTTP/],
   ['an HTTP/2 preface', bytesOf('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), 'client_http', /HTTP/],
   ['SSH', bytesOf('SSH-2.0-OpenSSH_9.9\r\n'), 'client_garbage', /first bytes of a client are no Kafka request/],
   ['zeros', new Uint8Array(64), 'client_garbage', /no Kafka request/],
-  ['noise', Uint8Array.from([0x9f, 0x31, 0xee, 0x02, 0x7c, 0xd4, 0x19, 0xaa, 0x55]), 'client_garbage', /no Kafka request/],
+  [
+    'noise',
+    Uint8Array.from([0x9f, 0x31, 0xee, 0x02, 0x7c, 0xd4, 0x19, 0xaa, 0x55]),
+    'client_garbage',
+    /no Kafka request/,
+  ],
   ['a size of −1', sized(-1), 'client_garbage', /no Kafka request/],
   ['a size of 0', sized(0), 'client_garbage', /no Kafka request/],
   ['a size of 2 GB', sized(2 ** 31 - 1), 'client_garbage', /no Kafka request/],
-  ['a request of 200 MB', sized(200_000_000, rawRequest(0, 9, 1, PADDING).subarray(4)), 'client_frame_too_large', /200000000 bytes is over the limit of 104857600 \(limits.frameBytesMax\)/],
+  [
+    'a request of 200 MB',
+    sized(200_000_000, rawRequest(0, 9, 1, PADDING).subarray(4)),
+    'client_frame_too_large',
+    /200000000 bytes is over the limit of 104857600 \(limits.frameBytesMax\)/,
+  ],
   ['a size below that of a header', sized(5), 'client_garbage', /a frame size of 5 cannot be/],
-  ['an API that Kafka does not have', rawRequest(200, 1, 1, PADDING), 'client_garbage', /names an API that Kafka does not have/],
+  [
+    'an API that Kafka does not have',
+    rawRequest(200, 1, 1, PADDING),
+    'client_garbage',
+    /names an API that Kafka does not have/,
+  ],
   ['a version that cannot be', rawRequest(0, 300, 1, PADDING), 'client_garbage', /no Kafka request/],
-  ['a client id longer than its frame', clientIdOf(31_000), 'client_garbage', /a client id does not fit into its request/],
+  [
+    'a client id longer than its frame',
+    clientIdOf(31_000),
+    'client_garbage',
+    /a client id does not fit into its request/,
+  ],
   ['a client id of a negative length', clientIdOf(-2), 'client_garbage', /a client id does not fit into its request/],
 ]
 
@@ -110,13 +135,48 @@ const LATER: readonly Case[] = [
   ['a size of 0', sized(0), 'client_bad_frame', /a frame size of 0 cannot be/],
   ['a size of 2 GB', sized(2 ** 31 - 1), 'client_frame_too_large', /2147483647 bytes is over the limit/],
   ['a client id longer than its frame', clientIdOf(31_000), 'client_bad_frame', /a client id does not fit/],
-  ['a Produce that ends inside a field', shortened(produce(400)), 'client_bad_frame', /ends inside a field|longer than its message/],
-  ['a Produce without a body', sized(11, rawRequest(0, 9, 1, PADDING).subarray(4, 15)), 'client_bad_frame', /ends before its fields do/],
-  ['a Produce whose records are longer than it', corrupt(produce(400, { version: 3 }), 51, 0x7f), 'client_bad_frame', /longer than its message|more elements/],
-  ['a Produce in a version that was not offered', rawRequest(API_KEY.Produce, 14, 2, PADDING), 'client_bad_frame', /Produce v14 was not offered to this client/],
-  ['a Produce in a version below 0', rawRequest(API_KEY.Produce, -1, 2, PADDING), 'client_bad_frame', /Produce v-1 was not offered/],
-  ['an ApiVersions that does not parse', corrupt(request('ApiVersions', 3, { clientSoftwareName: 'x' }), -5, 0x7f), 'client_bad_frame', /./],
-  ['a SaslAuthenticate whose token is null', rawRequest(36, 0, 2, Uint8Array.of(255, 255, 255, 255)), 'client_bad_frame', /must not be null/],
+  [
+    'a Produce that ends inside a field',
+    shortened(produce(400)),
+    'client_bad_frame',
+    /ends inside a field|longer than its message/,
+  ],
+  [
+    'a Produce without a body',
+    sized(11, rawRequest(0, 9, 1, PADDING).subarray(4, 15)),
+    'client_bad_frame',
+    /ends before its fields do/,
+  ],
+  [
+    'a Produce whose records are longer than it',
+    corrupt(produce(400, { version: 3 }), 51, 0x7f),
+    'client_bad_frame',
+    /longer than its message|more elements/,
+  ],
+  [
+    'a Produce in a version that was not offered',
+    rawRequest(API_KEY.Produce, 14, 2, PADDING),
+    'client_bad_frame',
+    /Produce v14 was not offered to this client/,
+  ],
+  [
+    'a Produce in a version below 0',
+    rawRequest(API_KEY.Produce, -1, 2, PADDING),
+    'client_bad_frame',
+    /Produce v-1 was not offered/,
+  ],
+  [
+    'an ApiVersions that does not parse',
+    corrupt(request('ApiVersions', 3, { clientSoftwareName: 'x' }), -5, 0x7f),
+    'client_bad_frame',
+    /./,
+  ],
+  [
+    'a SaslAuthenticate whose token is null',
+    rawRequest(36, 0, 2, Uint8Array.of(255, 255, 255, 255)),
+    'client_bad_frame',
+    /must not be null/,
+  ],
 ]
 
 /** The same frame with a size that leaves its last 30 bytes out. */
@@ -129,7 +189,11 @@ function shortened(frame: Uint8Array): Uint8Array {
 describe('a bad frame in mid-connection', () => {
   for (const [what, bytes, reason, words] of LATER) {
     test(`${what}: ${reason}, in a chunk of its own or behind a good one`, () => {
-      for (const chunks of [[produce(200), bytes], [concat(produce(200), bytes)], Array.from(concat(produce(200), bytes), (b) => Uint8Array.of(b))]) {
+      for (const chunks of [
+        [produce(200), bytes],
+        [concat(produce(200), bytes)],
+        Array.from(concat(produce(200), bytes), (b) => Uint8Array.of(b)),
+      ]) {
         const rig = new Rig()
         for (const chunk of chunks) if (rig.closed === undefined) rig.client(chunk)
         assert.equal(rig.closed?.reason, reason)
@@ -165,7 +229,8 @@ describe('a broker that is none', () => {
   test('TLS: says so at once, although an alert is shorter than an answer', () => {
     for (const cut of [7, 5, 1]) {
       const rig = asked()
-      for (let at = 0; at < TLS_ALERT.length && rig.closed === undefined; at += cut) rig.broker(TLS_ALERT.slice(at, at + cut))
+      for (let at = 0; at < TLS_ALERT.length && rig.closed === undefined; at += cut)
+        rig.broker(TLS_ALERT.slice(at, at + cut))
       assert.equal(rig.closed?.reason, 'broker_bad_frame')
       assert.match(rig.closed.detail, /it speaks TLS; point --upstream at a plaintext listener/)
     }
@@ -214,7 +279,10 @@ describe('a broker that is none', () => {
   })
 
   test('records that are no record batches are the client’s business', () => {
-    const records = concat(recordBatch(2), Uint8Array.from({ length: 100 }, (_, i) => (i * 91) & 0xff))
+    const records = concat(
+      recordBatch(2),
+      Uint8Array.from({ length: 100 }, (_, i) => (i * 91) & 0xff),
+    )
     const sent = answer('Fetch', 11, { responses: [{ topic: 't', partitions: [{ records }] }] })
     const rig = new Rig().client(fetch()).broker(sent)
     assert.deepEqual(rig.sentToClient(), sent)

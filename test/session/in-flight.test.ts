@@ -4,7 +4,6 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { API_KEY } from 'kafka-protocol-codec'
 import { IN_FLIGHT_MAX } from '../../src/bounds.ts'
-import type { QuotaRule } from '../../src/policy/quota-rule.ts'
 import { InFlight } from '../../src/session/in-flight.ts'
 import {
   answer,
@@ -23,6 +22,7 @@ import {
   request,
 } from '../support/frames.ts'
 import { Rig } from '../support/rig.ts'
+import { rule } from '../support/rules.ts'
 
 const heartbeat = (correlationId: number): Uint8Array => request('Heartbeat', 3, {}, { correlationId })
 const beat = (correlationId: number): Uint8Array => answer('Heartbeat', 3, {}, correlationId)
@@ -83,8 +83,14 @@ describe('requests under way', () => {
     const unknown = rawRequest(123, 4, 2, bytesOf('whatever it is'))
     const reply = rawAnswer(2, bytesOf('neither do we know this'))
     for (const pieceBytes of [1, 5, 1000]) {
-      const rig = new Rig().client(heartbeat(1)).client(...chunksOf(unknown, pieceBytes)).client(heartbeat(3))
-      rig.broker(beat(1)).broker(...chunksOf(reply, pieceBytes)).broker(beat(3))
+      const rig = new Rig()
+        .client(heartbeat(1))
+        .client(...chunksOf(unknown, pieceBytes))
+        .client(heartbeat(3))
+      rig
+        .broker(beat(1))
+        .broker(...chunksOf(reply, pieceBytes))
+        .broker(beat(3))
       assert.deepEqual(rig.sentToBroker(), concat(heartbeat(1), unknown, heartbeat(3)))
       assert.deepEqual(rig.sentToClient(), concat(beat(1), reply, beat(3)))
       assert.ok(rig.session.idle)
@@ -108,8 +114,14 @@ describe('requests under way', () => {
     assert.equal(rig.heldBytes, 49 * heartbeat(1).length)
     rig.broker(...all.slice(1).map(beat))
     assert.equal(rig.session.clientBlock, 'none')
-    assert.deepEqual(framesOf(rig.sentToBroker()).map((frame) => correlationOf(frame, 'request')), all)
-    assert.deepEqual(framesOf(rig.sentToClient()).map((frame) => correlationOf(frame, 'answer')), all)
+    assert.deepEqual(
+      framesOf(rig.sentToBroker()).map((frame) => correlationOf(frame, 'request')),
+      all,
+    )
+    assert.deepEqual(
+      framesOf(rig.sentToClient()).map((frame) => correlationOf(frame, 'answer')),
+      all,
+    )
     assert.ok(rig.session.idle)
   })
 
@@ -120,7 +132,10 @@ describe('requests under way', () => {
     assert.equal(rig.session.clientBlock, 'window_full')
     assert.equal(rig.sentToClient().length, 0)
     rig.broker(beat(1))
-    assert.deepEqual(framesOf(rig.sentToClient()).map((frame) => correlationOf(frame, 'answer')), [1, ...all])
+    assert.deepEqual(
+      framesOf(rig.sentToClient()).map((frame) => correlationOf(frame, 'answer')),
+      [1, ...all],
+    )
     assert.equal(rig.session.inFlight, 0)
     rig.client(...ids(1, 3000).map(ours))
     assert.equal(framesOf(rig.sentToClient()).length, 3000)
@@ -128,18 +143,77 @@ describe('requests under way', () => {
   })
 })
 
+/** What a random life has done so far. */
+class Life {
+  readonly rig: Rig
+  id = 0
+  clientId = 'a'
+  readonly #due: Uint8Array[] = []
+  #cutOff = false
+
+  constructor(rig: Rig) {
+    this.rig = rig
+  }
+
+  get isOver(): boolean {
+    return this.rig.closed !== undefined || this.#cutOff
+  }
+
+  get caller(): { correlationId: number; clientId: string } {
+    return { correlationId: this.id, clientId: this.clientId }
+  }
+
+  ask(frame: Uint8Array, reply?: Uint8Array): void {
+    this.rig.client(frame)
+    if (reply !== undefined) this.#due.push(reply)
+  }
+
+  /** The client stops in the middle of a request. */
+  askHalf(frame: Uint8Array): void {
+    this.#cutOff = true
+    this.rig.client(frame.slice(0, frame.length - 3))
+  }
+
+  /** The broker answers, or stops in the middle of it. */
+  answer(bytes?: number): void {
+    const [reply] = this.#due
+    if (reply === undefined || this.rig.session.inFlight === 0) return
+    this.rig.broker(reply.slice(0, bytes))
+    this.#due.shift()
+    this.#cutOff = bytes !== undefined
+  }
+}
+
+const STEPS: Readonly<Record<string, (life: Life) => void>> = {
+  produce: (life) => life.ask(produce(5000, life.caller), produceAnswer(life.id)),
+  silent: (life) => life.ask(produce(500, { ...life.caller, acks: 0 })),
+  fetch: (life) => life.ask(fetch(life.caller), fetchAnswer(9000, { correlationId: life.id })),
+  lookup: (life) => life.ask(request('ListGroups', 3, {}, life.caller), answer('ListGroups', 3, {}, life.id)),
+  metadata: (life) => life.ask(request('Metadata', 9, {}, life.caller), answer('Metadata', 9, {}, life.id)),
+  join: (life) => life.ask(request('JoinGroup', 7, {}, life.caller), answer('JoinGroup', 7, {}, life.id)),
+  hello: (life) => life.ask(hello('sarama', life.caller), answer('ApiVersions', 3, {}, life.id)),
+  unknownVersion: (life) => life.ask(rawRequest(API_KEY.ApiVersions, 50, life.id, new Uint8Array(3))),
+  halfProduce: (life) => life.askHalf(produce(3000, life.caller)),
+  halfFetch: (life) => life.askHalf(fetch(life.caller)),
+  answer: (life) => life.answer(),
+  nextAnswer: (life) => life.answer(),
+  halfAnswer: (life) => life.answer(20),
+  wait: ({ rig }) => void rig.pass(2000),
+  otherClient: (life) => {
+    life.clientId = `client-${life.id % 3}`
+  },
+  policy: ({ rig, id }) => void rig.policy([rule({ produceBytes: 1e5 + id }, { name: 'all' })]),
+  garbage: ({ rig }) => void rig.client(Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)),
+  drain: ({ rig }) => {
+    rig.session.drain()
+    rig.client(new Uint8Array(0))
+  },
+}
+
 describe('buckets that requests were charged to', () => {
-  const rules: readonly QuotaRule[] = [
-    {
-      name: 'all',
-      limit: { produceBytes: 1e6, fetchBytes: 1e6, requests: 1000 },
-      burst: { seconds: 0.2 },
-      match: {},
-      per: ['clientId', 'api'],
-      overrides: [],
-      mode: 'enforce',
-    },
-  ]
+  const options = { burst: { seconds: 0.2 }, per: ['clientId', 'api'] } as const
+  const rules = [rule({ produceBytes: 1e6, fetchBytes: 1e6, requests: 1000 }, options)]
+  const slowRules = [rule({ produceBytes: 2000, fetchBytes: 2000, requests: 2 }, options)]
 
   /** Every bucket can be forgotten once it has refilled: nobody holds it any more. */
   function assertNobodyHolds(rig: Rig): void {
@@ -148,31 +222,17 @@ describe('buckets that requests were charged to', () => {
     assert.equal(rig.context.buckets.size, 0)
   }
 
-  const anyStep = fc.constantFrom(
-    'produce',
-    'silent',
-    'fetch',
-    'half',
-    'lookup',
-    'metadata',
-    'join',
-    'hello',
-    'unknownVersion',
-    'answer',
-    'answer',
-    'halfAnswer',
-    'wait',
-    'otherClient',
-    'policy',
-    'garbage',
-    'drain',
-  )
+  const anyStep = fc.constantFrom(...Object.keys(STEPS))
 
   test('are let go exactly once, whatever happened and wherever it ended', () => {
     fc.assert(
       fc.property(fc.array(anyStep, { maxLength: 40 }), fc.boolean(), (steps, isSlow) => {
-        const rig = new Rig({ rules: isSlow ? rules.map((rule) => ({ ...rule, limit: { produceBytes: 2000, fetchBytes: 2000, requests: 2 } })) : rules })
-        for (const step of steps) act(rig, step)
+        const rig = new Rig({ rules: isSlow ? slowRules : rules })
+        const life = new Life(rig)
+        for (const step of steps) {
+          life.id++
+          if (!life.isOver) STEPS[step]?.(life)
+        }
         if (rig.closed === undefined) rig.session.closed(rig.nowMs)
         rig.session.closed(rig.nowMs)
         assertNobodyHolds(rig)
@@ -184,81 +244,12 @@ describe('buckets that requests were charged to', () => {
   test('are let go while the connection lives on, once answers have come and the client id has changed', () => {
     const rig = new Rig({ rules })
     for (let i = 0; i < 50; i++) {
-      rig.client(produce(200, { correlationId: i, clientId: `client-${i}` })).broker(produceAnswer(i)).pass(1000)
+      rig
+        .client(produce(200, { correlationId: i, clientId: `client-${i}` }))
+        .broker(produceAnswer(i))
+        .pass(1000)
     }
     rig.context.buckets.sweep(rig.nowMs + 1e9, 10_000)
     assert.equal(rig.context.buckets.size, 2, 'those of the present client id: bytes and requests')
   })
 })
-
-const pendingOf = new WeakMap<Rig, { id: number; due: Uint8Array[]; rest: Uint8Array | undefined; policies: number; clientId: string }>()
-
-/** One step of a random life. Frames are whole but for the last one of a life. */
-function act(rig: Rig, step: string): void {
-  const life = pendingOf.get(rig) ?? { id: 0, due: [], rest: undefined, policies: 0, clientId: 'a' }
-  pendingOf.set(rig, life)
-  if (rig.closed !== undefined || life.rest !== undefined) return
-  const caller = { correlationId: ++life.id, clientId: life.clientId }
-  const ask = (frame: Uint8Array, reply?: Uint8Array): void => {
-    rig.client(frame)
-    if (reply !== undefined) life.due.push(reply)
-  }
-  switch (step) {
-    case 'produce':
-      return ask(produce(5000, caller), produceAnswer(life.id))
-    case 'silent':
-      return ask(produce(500, { ...caller, acks: 0 }))
-    case 'fetch':
-      return ask(fetch(caller), fetchAnswer(9000, { correlationId: life.id }))
-    case 'lookup':
-      return ask(request('ListGroups', 3, {}, caller), answer('ListGroups', 3, {}, life.id))
-    case 'metadata':
-      return ask(request('Metadata', 9, {}, caller), answer('Metadata', 9, {}, life.id))
-    case 'join':
-      return ask(request('JoinGroup', 7, {}, caller), answer('JoinGroup', 7, {}, life.id))
-    case 'hello':
-      return ask(hello('sarama', caller), answer('ApiVersions', 3, {}, life.id))
-    case 'unknownVersion':
-      return ask(rawRequest(API_KEY.ApiVersions, 50, life.id, new Uint8Array(3)))
-    case 'half': {
-      const frame = life.id % 2 === 0 ? produce(3000, caller) : fetch(caller)
-      life.rest = frame
-      rig.client(frame.slice(0, frame.length - 3))
-      return
-    }
-    case 'answer':
-      if (life.due[0] !== undefined && rig.session.inFlight > 0) rig.broker(life.due.shift()!)
-      return
-    case 'halfAnswer':
-      if (life.due[0] === undefined || rig.session.inFlight === 0) return
-      rig.broker(life.due[0].slice(0, 20))
-      life.rest = life.due[0]
-      return
-    case 'wait':
-      rig.pass(2000)
-      return
-    case 'otherClient':
-      life.clientId = `client-${life.id % 3}`
-      return
-    case 'policy':
-      rig.policy([{ ...rigRule, limit: { produceBytes: 1e5 + life.id } }])
-      return
-    case 'garbage':
-      rig.client(Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
-      return
-    default:
-      rig.session.drain()
-      rig.client(new Uint8Array(0))
-  }
-}
-
-const rigRule: QuotaRule = {
-  name: 'all',
-  limit: {},
-  burst: { seconds: 1 },
-  match: {},
-  per: ['clientId'],
-  overrides: [],
-  mode: 'enforce',
-}
-

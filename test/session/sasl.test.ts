@@ -3,7 +3,18 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
 import { chunkings } from '../support/chunkings.ts'
-import { answer, bytesOf, chunksOf, concat, cutAt, produce, produceAnswer, rawToken, readAnswer, request } from '../support/frames.ts'
+import {
+  answer,
+  bytesOf,
+  chunksOf,
+  concat,
+  cutAt,
+  produce,
+  produceAnswer,
+  rawToken,
+  readAnswer,
+  request,
+} from '../support/frames.ts'
 import { Rig, type RigOptions } from '../support/rig.ts'
 
 const NOTHING = new Uint8Array(0)
@@ -44,6 +55,19 @@ const challenge = (authBytes: Uint8Array, version = 1): Uint8Array => answer('Sa
 const refusal = (version = 1): Uint8Array =>
   answer('SaslAuthenticate', version, { errorCode: 58, errorMessage: 'Authentication failed' })
 
+/** Every way to cut one frame of a conversation. */
+function* cutsOf(
+  client: readonly Uint8Array[],
+  broker: readonly Uint8Array[],
+): Generator<{ side: 'client' | 'broker'; at: number; cuts: readonly number[]; name: string }> {
+  for (const side of ['client', 'broker'] as const) {
+    for (const [at, frame] of (side === 'client' ? client : broker).entries()) {
+      for (const { name, arrivals } of chunkings(frame.length, 40))
+        yield { side, at, cuts: arrivals.slice(0, -1), name }
+    }
+  }
+}
+
 /** An exchange by SaslAuthenticate; who was believed before each answer is checked on the way. */
 function login(rig: Rig, mechanism: string, turns: Turns, version = 1, before = ''): void {
   const { asked, said } = handshake(mechanism, 1)
@@ -71,21 +95,16 @@ describe('a login by SaslAuthenticate', () => {
       const { asked, said } = handshake(mechanism, 1)
       const client = [asked, ...turns.map(([sent]) => token(sent))]
       const broker = [said, ...turns.map(([, reply]) => challenge(reply))]
-      for (let i = 0; i < client.length; i++) {
-        for (const side of ['client', 'broker'] as const) {
-          const frame = (side === 'client' ? client : broker)[i]!
-          for (const { name, arrivals } of chunkings(frame.length, 40)) {
-            const rig = new Rig()
-            client.forEach((sent, j) => {
-              const reply = broker[j] ?? NOTHING
-              rig.client(...(i === j && side === 'client' ? cutAt(sent, arrivals.slice(0, -1)) : [sent]))
-              rig.broker(...(i === j && side === 'broker' ? cutAt(reply, arrivals.slice(0, -1)) : [reply]))
-            })
-            assert.deepEqual(rig.sentToBroker(), concat(...client), name)
-            assert.deepEqual(rig.sentToClient(), concat(...broker), name)
-            assert.equal(rig.session.identity.principal, 'alice')
-          }
-        }
+      for (const { side, at, cuts, name } of cutsOf(client, broker)) {
+        const rig = new Rig()
+        client.forEach((sent, i) => {
+          const reply = broker[i] ?? NOTHING
+          rig.client(...(side === 'client' && i === at ? cutAt(sent, cuts) : [sent]))
+          rig.broker(...(side === 'broker' && i === at ? cutAt(reply, cuts) : [reply]))
+        })
+        assert.deepEqual(rig.sentToBroker(), concat(...client), name)
+        assert.deepEqual(rig.sentToClient(), concat(...broker), name)
+        assert.equal(rig.session.identity.principal, 'alice')
       }
     })
 
@@ -130,7 +149,11 @@ describe('a login by SaslAuthenticate', () => {
     login(rig, 'PLAIN', [[bytesOf('\0bob\0x'), NOTHING]], 1, 'alice')
     assert.equal(rig.session.identity.principal, 'bob')
     const { asked, said } = handshake('PLAIN', 1)
-    rig.client(asked).broker(said).client(token(bytesOf('\0eve\0x'))).broker(refusal())
+    rig
+      .client(asked)
+      .broker(said)
+      .client(token(bytesOf('\0eve\0x')))
+      .broker(refusal())
     assert.equal(rig.session.identity.principal, 'bob')
   })
 
@@ -197,7 +220,11 @@ describe('a login by raw tokens', () => {
     for (const user of ['A', 'B', 'D', 'Kafka']) {
       const rig = new Rig()
       const { asked, said } = handshake('PLAIN', 0)
-      rig.client(asked).broker(said).client(rawToken(bytesOf(`\0${user}\0password`))).broker(rawToken(NOTHING))
+      rig
+        .client(asked)
+        .broker(said)
+        .client(rawToken(bytesOf(`\0${user}\0password`)))
+        .broker(rawToken(NOTHING))
       assert.equal(rig.session.identity.principal, user)
     }
   })
@@ -210,7 +237,9 @@ describe('a login by raw tokens', () => {
     const client = start().client(Uint8Array.of(0x7f, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1))
     assert.deepEqual(client.closed?.reason, 'client_bad_frame')
     assert.match(client.closed.detail, /a SASL token of \d+ bytes/)
-    const broker = start().client(rawToken(PLAIN_TOKEN)).broker(Uint8Array.of(0x7f, 0, 0, 0))
+    const broker = start()
+      .client(rawToken(PLAIN_TOKEN))
+      .broker(Uint8Array.of(0x7f, 0, 0, 0))
     assert.deepEqual(broker.closed?.reason, 'broker_bad_frame')
     assert.match(broker.closed.detail, /a SASL challenge of \d+ bytes/)
   })

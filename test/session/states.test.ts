@@ -34,7 +34,10 @@ describe('the states of a session', () => {
   test('the table has no state and no trigger beyond these', () => {
     assert.deepEqual(Object.keys(TRANSITIONS).sort(), [...STATES].sort())
     const triggers = new Set(Object.values(TRANSITIONS).flatMap((row) => Object.keys(row)))
-    assert.ok(triggers.isSubsetOf(new Set<string>(TRIGGERS)))
+    assert.deepEqual(
+      [...triggers].filter((trigger) => !TRIGGERS.includes(trigger as Trigger)),
+      [],
+    )
   })
 
   test('a session is fresh until its first frame, then forwards, drains and ends', () => {
