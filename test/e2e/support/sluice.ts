@@ -11,7 +11,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type KafkaCluster, type KafkaOptions, KafkaUnavailableError, startKafka } from '../../../src/demo/kafka/index.ts'
+import {
+  type KafkaCluster,
+  type KafkaOptions,
+  KafkaUnavailableError,
+  startKafka,
+} from '../../../src/demo/kafka/index.ts'
+import type { SluiceStatus } from '../../../src/sluice.ts'
 import { waitFor } from '../../support/wait.ts'
 
 const COMMAND = fileURLToPath(new URL('../../../bin/kafka-sluice.js', import.meta.url))
@@ -48,7 +54,7 @@ export interface RunningSluice {
   readonly logs: readonly LogLine[]
   metrics(): Promise<SluiceMetrics>
   /** `/api/status`. */
-  status(): Promise<{ readonly brokers: readonly { nodeId: number; localPort: number }[]; readonly connections: number }>
+  status(): Promise<SluiceStatus>
   /** Writes new quotas and reloads (SIGHUP); returns when they are in force. */
   reload(quotas: readonly object[]): Promise<void>
   /** Drains it and looks whether all was well. Called by itself at the test's end; a second call does nothing. */
@@ -141,14 +147,14 @@ class SluiceProcess implements RunningSluice {
     const { flags = [], nodeFlags = [], quotas = [] } = this.#options
     await this.#writeConfig(quotas)
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SLUICE_|NODE_)/.test(name)))
-    const child = spawn(
-      process.execPath,
-      [...nodeFlags, COMMAND, 'run', '--config', this.#configFile, ...flags],
-      { env, stdio: ['ignore', 'pipe', 'pipe'] },
-    )
+    const child = spawn(process.execPath, [...nodeFlags, COMMAND, 'run', '--config', this.#configFile, ...flags], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#child = child
     this.#exited = once(child, 'close')
-    for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', (l) => this.#line(l))
+    for (const stream of [child.stdout, child.stderr])
+      createInterface({ input: stream }).on('line', (l) => this.#line(l))
     const started = await this.#until('it listens', () => this.logs.find((line) => typeof line['listen'] === 'string'))
     this.bootstrap = String(started['listen'])
     this.adminUrl = String(started['admin'])
