@@ -34,6 +34,12 @@ export const FIRST_FRAME_TIMEOUT_MS = 30_000
 /** A frame that began and of which nothing more comes: longer than any client's own request time-out (60 s, librdkafka). */
 export const STALLED_FRAME_TIMEOUT_MS = 60_000
 
+/**
+ * A side that takes not one buffer of what it was given: closed, or it would keep its connection and buffers for ever. As long as
+ * the broker keeps a connection without progress (`connections.max.idle.ms`): a consumer reads only when it polls.
+ */
+export const UNREAD_TIMEOUT_MS = 600_000
+
 /** To connect to a broker: Java's `socket.connection.setup.timeout.ms` starts at 10 s, so the client hears of it from us. */
 export const DIAL_TIMEOUT_MS = 8_000
 
@@ -108,11 +114,17 @@ export const FAULTS_MAX = 100
 /** Largest request that is looked into whole: ApiVersions and SASL tokens (a Kerberos ticket with many groups is 64 kB). */
 export const INSPECT_BYTES_MAX = 131_072
 
+/** Least that a Fetch may bring, in time at the limit: more than a round trip, so that one active consumer among many idle ones gets it all. */
+export const FETCH_LEAST_MS = 100
+
 /** Fetch answers up to this size are awaited whole, so that the leaders they name (KIP-951) can be rewritten: errors carry no data. */
 export const TAIL_ADDRESSES_BYTES_MAX = 4096
 
-/** Bytes that a client's and our kernel may hold between them: Linux' loopback defaults, send 2.5 MB and receive 0.5 MB. */
-export const KERNEL_QUEUE_BYTES = 3_145_728
+/**
+ * Bytes that a client's and our kernel may hold between them: Linux' loopback send buffer grows to 4 MB, and a receive buffer that
+ * was read fast in a burst was seen to grow to 4 MB too (e2e: eight flooding librdkafka producers, `ss -m`).
+ */
+export const KERNEL_QUEUE_BYTES = 8_388_608
 
 /** Brokers of one cluster. */
 export const BROKERS_MAX = 4096

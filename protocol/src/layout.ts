@@ -5,7 +5,7 @@
 
 import { ProtocolError } from './errors.ts'
 import type { Field, MessageSchema, VersionRange } from './schema.ts'
-import { inRange, NONE } from './schema.ts'
+import { FIXED_BYTES, inRange, NONE } from './schema.ts'
 
 /** A field in one version. */
 export interface Slot {
@@ -36,18 +36,6 @@ export interface Layout {
   /** Every name that a value may carry. */
   readonly names: ReadonlySet<string>
   readonly bytesMin: number
-}
-
-const FIXED_BYTES: Readonly<Partial<Record<Field['type'], number>>> = {
-  bool: 1,
-  int8: 1,
-  int16: 2,
-  uint16: 2,
-  int32: 4,
-  uint32: 4,
-  int64: 8,
-  float64: 8,
-  uuid: 16,
 }
 
 /** The least bytes of a length prefix. */

@@ -59,6 +59,19 @@ export interface Field {
   readonly fields?: readonly Field[]
 }
 
+/** Sizes of the types that have the same one in every version. */
+export const FIXED_BYTES: Readonly<Partial<Record<FieldType, number>>> = {
+  bool: 1,
+  int8: 1,
+  int16: 2,
+  uint16: 2,
+  int32: 4,
+  uint32: 4,
+  int64: 8,
+  float64: 8,
+  uuid: 16,
+}
+
 /** A request or a response of one API. */
 export interface MessageSchema {
   /** Kafka's name: `ProduceRequest`. */

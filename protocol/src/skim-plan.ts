@@ -15,7 +15,7 @@
  * A path that the version does not have compiles to nothing. A field that several paths name is reported for the first of them.
  */
 
-import { type Field, type FieldType, inRange, type MessageSchema } from './schema.ts'
+import { FIXED_BYTES, type Field, type FieldType, inRange, type MessageSchema } from './schema.ts'
 
 /** What the program is made of, and the operands that follow each instruction. `skim.ts` has the numbers as literals. */
 const OP: Readonly<Record<OpName, number>> = {
@@ -67,18 +67,6 @@ const VALUE_TYPE: Partial<Record<FieldType, number>> = {
   uint16: 4,
   uint32: 5,
   float64: 6,
-}
-
-const FIXED_BYTES: Partial<Record<FieldType, number>> = {
-  bool: 1,
-  int8: 1,
-  int16: 2,
-  uint16: 2,
-  int32: 4,
-  uint32: 4,
-  int64: 8,
-  float64: 8,
-  uuid: 16,
 }
 
 /** Wanted text longer than this is reported by its length only: it must fit into the smallest read buffer with room to spare. */

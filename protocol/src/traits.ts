@@ -1,8 +1,8 @@
 /** What a proxy wants to know about a response before it decodes one, read off the tables. */
 
 import { apiSchema } from './apis.ts'
-import type { Field, FieldType, MessageSchema } from './schema.ts'
-import { inRange, NONE } from './schema.ts'
+import type { Field, MessageSchema } from './schema.ts'
+import { FIXED_BYTES, inRange, NONE } from './schema.ts'
 
 /**
  * Where `throttle_time_ms` (an int32) sits in the body of a response: at a fixed byte offset, `'end'` for the last field
@@ -20,18 +20,6 @@ export interface AddressFields {
   readonly port: string
   /** The tag when the array is a tagged field; -1 otherwise. */
   readonly tag: number
-}
-
-const FIXED_BYTES: Readonly<Partial<Record<FieldType, number>>> = {
-  bool: 1,
-  int8: 1,
-  int16: 2,
-  uint16: 2,
-  int32: 4,
-  uint32: 4,
-  int64: 8,
-  float64: 8,
-  uuid: 16,
 }
 
 function plainFields(schema: MessageSchema, version: number): Field[] {

@@ -14,6 +14,11 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
+/** Whether that is an address at all: what is none must never reach `connect`, which throws. */
+export function isDialable({ host, port }: Address): boolean {
+  return host !== '' && !host.includes('\0') && port >= 1 && port <= 65_535
+}
+
 /** What is known of one broker. */
 export interface BrokerEntry {
   readonly nodeId: number

@@ -71,6 +71,11 @@ export class BucketTable {
     return this.#isOverflow[slot] === true
   }
 
+  /** How many hold the slot. */
+  holders(slot: number): number {
+    return this.#holders[slot] ?? 0
+  }
+
   /** Looks at up to `slotsMax` idle buckets, the longest idle first, and forgets those that have refilled. Returns how many. */
   sweep(nowMs: number, slotsMax: number): number {
     return this.#sweep(nowMs, slotsMax, false)

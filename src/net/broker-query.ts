@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { API_KEY, apiSchema, decode, encodeRequest, type Struct } from 'kafka-protocol-codec'
 import { QUERY_BYTES_MAX, QUERY_TIMEOUT_MS } from '../bounds.ts'
-import type { Address } from '../cluster/address-book.ts'
+import { type Address, isDialable } from '../cluster/address-book.ts'
 
 /** A broker as the cluster names it. */
 export interface FoundBroker extends Address {
@@ -68,11 +68,12 @@ function parse(received: Uint8Array): readonly FoundBroker[] | 'more' | 'bad' {
   if (schema === undefined) return 'bad'
   try {
     const { value } = decode(schema, METADATA_VERSION, received.subarray(8, size + 4))
-    return (value['brokers'] as Struct[]).map((broker) => ({
+    const brokers = (value['brokers'] as Struct[]).map((broker) => ({
       nodeId: Number(broker['nodeId']),
       host: String(broker['host']),
       port: Number(broker['port']),
     }))
+    return brokers.filter(isDialable)
   } catch {
     return 'bad' // not Kafka's protocol: reachable, and no more is known
   }

@@ -13,6 +13,7 @@ import {
   LINGER_MS,
   READ_BUFFER_BYTES,
   STALLED_FRAME_TIMEOUT_MS,
+  UNREAD_TIMEOUT_MS,
 } from '../bounds.ts'
 import type { Address } from '../cluster/address-book.ts'
 import type { SessionContext } from '../session/context.ts'
@@ -74,10 +75,13 @@ export class Connection implements Outbox {
     this.#up = new Pipe({
       offer: (bytes, view, from, to, nowMs) => this.#fromClient(bytes, view, from, to, nowMs),
       blocked: () => this.session.clientBlock !== 'none' || this.#noMoreRequests() || this.#clientOwesReading(),
-      caughtUp: (nowMs) => this.session.clientCaughtUp(nowMs),
+      // In the midst of a request there is more to come: that it has not come yet tells nothing of what waits behind it.
+      caughtUp: (nowMs) => {
+        if (!this.session.clientMidFrame) this.session.clientCaughtUp(nowMs)
+      },
       // A client that owes us nothing and is owed nothing has no request waiting in its own kernel either.
       emptied: (atMs) => {
-        if (this.session.inFlight === 0) this.session.clientCaughtUp(atMs)
+        if (this.session.inFlight === 0 && !this.session.clientMidFrame) this.session.clientCaughtUp(atMs)
       },
       wantTarget: (bytes, from, to) => this.#screen(bytes, from, to),
       settled: () => this.#settled(),
@@ -152,6 +156,7 @@ export class Connection implements Outbox {
       }
       return
     }
+    if (this.#endUnread(nowMs)) return
     const waitsForClient =
       (this.session.clientMidFrame || this.#up.left > 0) && this.session.clientBlock === 'none' && !this.#up.writing
     if (waitsForClient && nowMs - this.#up.lastReadAtMs > STALLED_FRAME_TIMEOUT_MS) {
@@ -160,6 +165,16 @@ export class Connection implements Outbox {
         `a request began and its rest did not come for ${STALLED_FRAME_TIMEOUT_MS / 1000} s`,
       )
     }
+  }
+
+  /** Ends a connection one side of which has stopped reading. */
+  #endUnread(nowMs: number): boolean {
+    const isStuck = ({ writing, writingSinceMs }: Pipe): boolean =>
+      writing && nowMs - writingSinceMs > UNREAD_TIMEOUT_MS
+    const who = isStuck(this.#down) ? 'client' : isStuck(this.#up) ? 'broker' : undefined
+    if (who === undefined) return false
+    this.#finish(`${who}_not_reading`, `the ${who} has read nothing for ${UNREAD_TIMEOUT_MS / 60_000} minutes`)
+    return true
   }
 
   /** Ends at once. */

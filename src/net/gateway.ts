@@ -24,6 +24,8 @@ const WARNED: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'client_frame_too_large',
   'client_frame_stalled',
   'client_silent',
+  'client_not_reading',
+  'broker_not_reading',
   'broker_unreachable',
   'no_broker_port',
   'broker_bad_frame',

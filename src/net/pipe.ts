@@ -42,6 +42,8 @@ export interface PipeOwner {
 export class Pipe {
   /** When the last byte came. */
   lastReadAtMs: number
+  /** Since when the target has been slow to take what it was given; meaningful while `writing`. */
+  writingSinceMs = 0
   readonly #owner: PipeOwner
   #source: Socket | undefined
   #target: Socket | undefined
@@ -199,6 +201,7 @@ export class Pipe {
   #awaitTarget(): void {
     if (this.#writing) return
     this.#writing = true
+    this.writingSinceMs = monotonicMs()
     this.#pause()
     this.#target?.write(NOTHING, () => {
       this.#writing = false

@@ -91,7 +91,7 @@ const LIBRARIES: readonly Library[] = [
     holdMs: LONG_HOLD_MS,
     stampMs: LONG_STAMP_MS,
     pipelineMax: 0,
-    queueMs: 30_000,
+    queueMs: 45_000,
     reason:
       'ignores the throttle but shows it in its statistics; only a hold slows it. Up to 1,000,000 requests under way, 60 s each ' +
       'from when they were queued; wrappers put their own name',

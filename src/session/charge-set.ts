@@ -3,7 +3,7 @@
  * limiter. Made once for each identity and API, shared by the frames that follow, counted by reference because an answer
  * may outlive the identity it was asked under.
  */
-import { DEBT_MAX_MS } from '../bounds.ts'
+import { DEBT_MAX_MS, FETCH_LEAST_MS } from '../bounds.ts'
 import type { BucketTable } from '../limiter/bucket-table.ts'
 import type { Applicable } from '../policy/policy-set.ts'
 import type { Counters, QuotaCounts } from './counters.ts'
@@ -86,7 +86,16 @@ export class ChargeSet {
 
   /** The request was forwarded: what it used is counted. An answer's bytes are counted when they are settled. */
   sent(requestBytes: number): void {
-    for (const line of this.#lines) line.counts.used += costOf(line, requestBytes, 0)
+    for (const line of this.#lines) line.counts.used[line.dimension] += costOf(line, requestBytes, 0)
+  }
+
+  /** The connection ended inside a request: what it has not sent is given back, and what was reserved for its answer. */
+  cutOff(requestBytes: number, unsentBytes: number, answerBytes: number, nowMs: number): void {
+    this.sent(requestBytes - unsentBytes)
+    for (const line of this.#lines) {
+      if (line.dimension === 'produceBytes') this.#buckets.cancel(line.slot, unsentBytes, nowMs)
+    }
+    this.settle(answerBytes, 0, nowMs)
   }
 
   /** Corrects the charge for an answer from what was reserved for it to its size. */
@@ -96,7 +105,7 @@ export class ChargeSet {
       if (line.dimension !== 'fetchBytes') continue
       const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
       this.#buckets.settle(line.slot, answerBytes - reservedBytes, nowMs)
-      line.counts.used += answerBytes
+      line.counts.used.fetchBytes += answerBytes
       this.#delayed(line, this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs)
       if (!line.enforced) this.#observe(line, nowMs)
     }
@@ -138,13 +147,17 @@ export class ChargeSet {
     return quota
   }
 
-  /** The most that one Fetch may ask for, so that a single answer stays within what its buckets can bear; Infinity if none is limited. */
+  /**
+   * The most that one Fetch may ask for, so that a single answer stays within what its buckets can bear; Infinity if none is limited.
+   * That is a burst, a second's worth at least, divided among the connections that share the bucket: they wait for each other's
+   * answers, and with a whole second's worth each, eight would wait as long as a Fetch may be held.
+   */
   fetchBytesMax(): number {
     let bytesMax = Number.POSITIVE_INFINITY
     for (const line of this.#lines) {
-      if (line.enforced && line.dimension === 'fetchBytes') {
-        bytesMax = Math.min(bytesMax, Math.floor(line.ratePerMs * Math.max(line.burstMs, 1000)))
-      }
+      if (!line.enforced || line.dimension !== 'fetchBytes') continue
+      const shareMs = Math.max(line.burstMs, 1000) / this.#buckets.holders(line.slot)
+      bytesMax = Math.min(bytesMax, Math.floor(line.ratePerMs * Math.max(shareMs, FETCH_LEAST_MS)))
     }
     return Math.max(1, bytesMax)
   }

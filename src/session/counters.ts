@@ -3,6 +3,8 @@
  * series when it is scraped; nothing here knows labels or text formats (design.md §9).
  */
 
+import type { Dimension } from '../policy/quota-rule.ts'
+
 /** API keys 0–126 have a slot of their own; every other key shares the last one, shown as `unknown`. */
 export const API_SLOTS = 128
 export const UNKNOWN_API_SLOT = 127
@@ -30,6 +32,8 @@ export const CLOSE_REASONS = [
   'client_frame_too_large',
   'client_frame_stalled', // a frame began and its rest never came
   'client_silent', // connected and never sent a frame
+  'client_not_reading', // it has not taken what it was sent for too long
+  'broker_not_reading', // likewise
   'broker_bad_frame', // an answer that does not parse, or to nothing that was asked
   'connection_limit', // bounds.ts: more connections than we keep
   'drained', // SIGTERM: nothing was left to deliver
@@ -47,8 +51,8 @@ export interface QuotaCounts {
   /** Requests that would have been held or stamped, in observe mode. */
   observedRequests: number
   throttleMs: number
-  /** Charged so far, in the quota's unit. */
-  used: number
+  /** Charged so far, by what the quota limits; bytes and requests do not add up. */
+  readonly used: Record<Dimension, number>
   /** Requests let go before their time because holding longer would have broken the client. */
   floorExceeded: number
 }
@@ -100,7 +104,14 @@ export class Counters {
   quota(name: string): QuotaCounts {
     let counts = this.#quotas.get(name)
     if (counts === undefined) {
-      counts = { stampedRequests: 0, heldRequests: 0, observedRequests: 0, throttleMs: 0, used: 0, floorExceeded: 0 }
+      counts = {
+        stampedRequests: 0,
+        heldRequests: 0,
+        observedRequests: 0,
+        throttleMs: 0,
+        used: { produceBytes: 0, fetchBytes: 0, requests: 0 },
+        floorExceeded: 0,
+      }
       this.#quotas.set(name, counts)
     }
     return counts

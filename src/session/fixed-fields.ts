@@ -1,17 +1,5 @@
 /** Offsets of fields that stand behind fixed-size ones only, computed from the schema: Fetch's limits, for one. */
-import { type FieldType, inRange, type MessageSchema } from 'kafka-protocol-codec'
-
-const FIXED_BYTES: Readonly<Partial<Record<FieldType, number>>> = {
-  bool: 1,
-  int8: 1,
-  int16: 2,
-  uint16: 2,
-  int32: 4,
-  uint32: 4,
-  int64: 8,
-  float64: 8,
-  uuid: 16,
-}
+import { FIXED_BYTES, inRange, type MessageSchema } from 'kafka-protocol-codec'
 
 /** The offset of `name` in the body of that version, −1 where the version lacks it or its place is not fixed. */
 export function fixedOffset(schema: MessageSchema, version: number, name: string): number {

@@ -4,7 +4,8 @@
  * adds up to a request timeout (protocol-facts D.3: bound the age of the oldest frame, not the delay of each).
  *
  * - A library with a window of p requests sends request n only after it has got the answer to request n − p.
- * - Without a window, what is read now was written no earlier than when all but what kernel and read buffer hold of it had gone.
+ * - Whatever the window, what is read now was written no earlier than when all but what kernel and read buffer hold of it had
+ *   gone. A client that keeps more under way than its library's default is bounded by this alone.
  * - Whenever a read has emptied the socket and everything was forwarded, what comes next is fresh.
  */
 import { KERNEL_QUEUE_BYTES, READ_BUFFER_BYTES } from '../bounds.ts'
@@ -57,7 +58,7 @@ export class FrameAge {
 
   /** The earliest instant at which the client can have written the request that is next in line. */
   sentNoEarlierThanMs(pipelineMax: number): number {
-    return Math.max(this.#caughtUpAtMs, pipelineMax > 0 ? this.#byWindow(pipelineMax) : this.#byBytes())
+    return Math.max(this.#caughtUpAtMs, this.#byBytes(), pipelineMax > 0 ? this.#byWindow(pipelineMax) : 0)
   }
 
   #byWindow(pipelineMax: number): number {

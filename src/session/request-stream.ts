@@ -123,6 +123,8 @@ export class RequestStream implements SkimSink {
   #reservedBytes = 0
   #swallowed = false
   #saslStep: SaslStep | undefined
+  /** The last Produce wanted no answer (acks 0): nothing times out behind it. */
+  #producesUnanswered = false
 
   // The frame that waits at the head.
   #reserved: ChargeSet | undefined
@@ -178,7 +180,7 @@ export class RequestStream implements SkimSink {
 
   /** The session ends: what is reserved and was not sent goes back. */
   abandon(nowMs: number): void {
-    this.#frameCharges?.settle(this.#reservedBytes, 0, nowMs)
+    this.#frameCharges?.cutOff(this.#head.frameBytes, this.#bodyLeft, this.#reservedBytes, nowMs)
     this.#frameCharges?.release()
     this.#frameCharges = undefined
     if (this.#reserved === undefined) return
@@ -218,6 +220,8 @@ export class RequestStream implements SkimSink {
   /** The frame went out whole: its answer is expected from now on. */
   #finish(nowMs: number): void {
     if (this.#skimming) throw new ProtocolError('truncated', 'a request ends before its fields do')
+    this.#frameCharges?.sent(this.#head.frameBytes)
+    if (this.#head.apiKey === API_KEY.Produce) this.#producesUnanswered = !this.#answered
     if (!this.#answered) {
       this.#frameCharges?.release()
       this.#frameCharges = undefined
@@ -335,7 +339,6 @@ export class RequestStream implements SkimSink {
       const quota = charges.letGo(nowMs)
       this.#outbox.belowFloor(quota, head.apiKey, head.frameBytes, nowMs - this.#firstSeenAtMs)
     }
-    charges.sent(head.frameBytes)
     this.#reserved = undefined
     this.#frameCharges = charges
     if (nowMs > this.#firstSeenAtMs) {
@@ -349,6 +352,8 @@ export class RequestStream implements SkimSink {
     const behaviour = this.#facts.behaviour
     const holdMs = behaviour.holdMs(this.#head.apiKey)
     if (holdMs === 0) return 0
+    // Without answers there is nothing to tell an age by, and nothing that could time out but the write under way.
+    if (this.#producesUnanswered && this.#head.apiKey === API_KEY.Produce) return this.#firstSeenAtMs + holdMs
     const ageMaxMs = behaviour.pipelineMax > 0 ? holdMs : Math.max(holdMs, behaviour.queueMs)
     return Math.min(this.#firstSeenAtMs + holdMs, this.#age.sentNoEarlierThanMs(behaviour.pipelineMax) + ageMaxMs)
   }

@@ -5,7 +5,7 @@
  */
 import { API_KEY, describeFirstBytes, ProtocolError, responseBodyOffset, Skim } from 'kafka-protocol-codec'
 import { REWRITE_BYTES_MAX, TAIL_ADDRESSES_BYTES_MAX } from '../bounds.ts'
-import type { Address } from '../cluster/address-book.ts'
+import { type Address, isDialable } from '../cluster/address-book.ts'
 import { AnswerSink } from './answer-sink.ts'
 import { lowerApiVersions } from './api-versions.ts'
 import type { ClientFacts } from './client-facts.ts'
@@ -187,8 +187,8 @@ export class ResponseStream {
   }
 
   /**
-   * The local address for each endpoint seen; those that name no broker (an error's −1) are taken out of the list. Undefined
-   * when a listener is still missing.
+   * The local address for each endpoint seen; those that name no broker (an error's −1) or no address that could be dialled
+   * are taken out of the list. Undefined when a listener is still missing.
    */
   #localAddresses(): Address[] | undefined {
     const { endpoints, controllers } = this.#sink
@@ -196,7 +196,7 @@ export class ResponseStream {
     let missing = false
     let kept = 0
     for (const endpoint of endpoints) {
-      if (controllers || endpoint.nodeId < 0 || endpoint.hostBytes === 0) continue
+      if (controllers || endpoint.nodeId < 0 || !isDialable(endpoint)) continue
       const entry = this.#context.book.learn(endpoint.nodeId, endpoint.host, endpoint.port)
       if (entry === undefined) throw new ProtocolError('bad_count', 'the cluster has more brokers than we keep')
       endpoints[kept++] = endpoint

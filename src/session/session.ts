@@ -130,6 +130,7 @@ export class Session {
 
   /** SIGTERM: held frames go now. True when nothing is left to deliver and the session is over. */
   drain(): boolean {
+    if (this.#state === 'fresh' && this.clientBlock === 'held') this.#state = transition('fresh', 'firstFrame')
     if (this.#state === 'forwarding') this.#requests.draining = true
     if (this.#state === 'fresh' || this.#state === 'forwarding') this.#state = transition(this.#state, 'drain')
     return this.#state === 'closed'

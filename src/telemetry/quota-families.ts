@@ -6,8 +6,10 @@ import type { Counters, QuotaCounts } from '../session/counters.ts'
 import type { QuotaStatus } from '../sluice.ts'
 import type { Family, Sample } from './api-families.ts'
 
+type Count = Exclude<keyof QuotaCounts, 'used'>
+
 /** What can happen to a request under a quota: the answer told the client, the request waited, or observe mode noted it. */
-const ACTIONS: readonly (readonly [action: string, count: keyof QuotaCounts])[] = [
+const ACTIONS: readonly (readonly [action: string, count: Count])[] = [
   ['stamped', 'stampedRequests'],
   ['held', 'heldRequests'],
   ['observed', 'observedRequests'],
@@ -17,7 +19,7 @@ const ACTIONS: readonly (readonly [action: string, count: keyof QuotaCounts])[] 
 export function quotaFamilies(counters: Counters, quotas: () => readonly QuotaStatus[]): Family[] {
   /** Names first from the policy, then from counts of quotas that are gone. */
   const names = (): string[] => [...new Set([...quotas().map(({ name }) => name), ...counters.quotas().keys()])]
-  const perQuota = (name: string, help: string, count: keyof QuotaCounts, scale = 1): Family => ({
+  const perQuota = (name: string, help: string, count: Count, scale = 1): Family => ({
     name,
     help,
     type: 'counter',
@@ -43,7 +45,12 @@ export function quotaFamilies(counters: Counters, quotas: () => readonly QuotaSt
       'throttleMs',
       1 / 1000,
     ),
-    perQuota('sluice_quota_used_total', 'Charged to the quota, in its own unit (bytes or requests).', 'used'),
+    {
+      name: 'sluice_quota_used_total',
+      help: 'Charged to the quota, in its own unit (bytes or requests).',
+      type: 'counter',
+      samples: () => names().flatMap((quota) => usedSamples(quota, counters.quotas().get(quota), quotas())),
+    },
     {
       name: 'sluice_quota_limit',
       help: 'Limit of the quota for each of its buckets, in its own unit a second.',
@@ -56,6 +63,19 @@ export function quotaFamilies(counters: Counters, quotas: () => readonly QuotaSt
       'floorExceeded',
     ),
   ]
+}
+
+/** What was used of a quota, in each dimension that it limits or limited. */
+function usedSamples(quota: string, counts: QuotaCounts | undefined, quotas: readonly QuotaStatus[]): Sample[] {
+  const limited = quotas.filter(({ name }) => name === quota).map(({ dimension }) => dimension)
+  const used = Object.entries(counts?.used ?? {}).filter(
+    ([dimension, value]) => value > 0 || limited.includes(dimension),
+  )
+  if (used.length === 0) return [{ labels: { quota }, value: 0 }]
+  return used.map(([dimension, value]) => ({
+    labels: used.length === 1 ? { quota } : { quota, dimension },
+    value,
+  }))
 }
 
 /** A quota that limits several dimensions has a series for each, told apart by a label `dimension`; one alone needs none. */

@@ -1,10 +1,18 @@
 // Bytes go through as they came, whatever their size and cut, and a slow side slows the other instead of filling memory.
 import assert from 'node:assert/strict'
-import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { API_KEY, type Struct } from 'kafka-protocol-codec'
 import { encodeAnswer, type ReceivedRequest } from '../support/fake-broker.ts'
-import { bufferBytes, FAST, fetchBody, fetchedBody, patternBytes, produceBody, type RawClient } from '../support/net.ts'
+import {
+  bufferBytes,
+  FAST,
+  fetchBody,
+  fetchedBody,
+  patternBytes,
+  produceBody,
+  type RawClient,
+  stuck,
+} from '../support/net.ts'
 import { waitFor } from '../support/wait.ts'
 import { type Scene, startScene } from './scene.ts'
 
@@ -119,28 +127,6 @@ function unknownApiVersions(client: RawClient): Buffer {
   const frame = Buffer.from(client.encode(API_KEY.ApiVersions, 0, {}))
   frame.writeInt16BE(1_000, 6)
   return frame
-}
-
-/** What this socket was given and its kernel has not taken yet. */
-function notTaken(socket: Socket): number {
-  return (socket as Socket & { _handle?: { writeQueueSize: number } })._handle?.writeQueueSize ?? 0
-}
-
-/** Waits until the kernel takes no more of what the socket was given; fails if it takes all. */
-async function stuck(socket: Socket): Promise<void> {
-  let last = -1
-  let seen = 0
-  await waitFor(
-    'a writer is stuck',
-    () => {
-      const now = notTaken(socket)
-      seen = now === last ? seen + 1 : 0
-      last = now
-      return seen >= 25
-    },
-    { pollMs: 10 },
-  )
-  assert.ok(last > 0, 'everything could be written: nothing pushed back')
 }
 
 describe('back-pressure', () => {

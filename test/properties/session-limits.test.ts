@@ -59,7 +59,7 @@ describe('a backlogged client over ten minutes', () => {
       const expected = 20_000 + 10 * lastMs
       assert.ok(Math.abs(sum(services) - expected) <= expected * 0.001, `${sum(services)} of ${expected}`)
       assert.equal(rig.counters.quota('q').floorExceeded, 0)
-      assert.equal(rig.counters.quota('q').used, sum(services))
+      assert.equal(rig.counters.quota('q').used.produceBytes, sum(services))
     })
   }
 

@@ -143,7 +143,7 @@ describe('a limited Fetch', () => {
     assert.equal(level(), 68_000)
     rig.broker(fetchAnswer(50_000, { correlationId: 3 }))
     assert.equal(level(), 19_000)
-    assert.equal(rig.counters.quota('q').used, 81_000)
+    assert.equal(rig.counters.quota('q').used.fetchBytes, 81_000)
     assert.equal(rig.session.totals.fetchedBytes, 81_000)
   })
 
@@ -157,7 +157,7 @@ describe('a limited Fetch', () => {
       rig.session.closed(rig.nowMs)
       const slot = rig.context.buckets.acquire('q', 'fetchBytes', 'clientId=client-1', 1, 100_000, rig.nowMs)
       assert.equal(rig.context.buckets.level(slot, rig.nowMs), 70_000)
-      assert.equal(rig.counters.quota('q').used, 30_000)
+      assert.equal(rig.counters.quota('q').used.fetchBytes, 30_000)
     }
   })
 

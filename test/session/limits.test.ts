@@ -81,7 +81,7 @@ describe('a Produce over its quota', () => {
       heldRequests: 0,
       observedRequests: 0,
       throttleMs: 0,
-      used: 900,
+      used: { produceBytes: 900, fetchBytes: 0, requests: 0 },
       floorExceeded: 0,
     })
   })
@@ -144,9 +144,9 @@ describe('a Produce over its quota', () => {
     rig.client(...chunksOf(rest, 7))
     assert.equal(holdMs(rig), 2000)
     assert.equal(rig.heldBytes, rest.length)
-    assert.equal(rig.counters.quota('q').used, 3000, 'what is held is not used yet')
+    assert.equal(rig.counters.quota('q').used.produceBytes, 3000, 'what is held is not used yet')
     rig.pass(2000)
-    assert.equal(rig.counters.quota('q').used, 3500)
+    assert.equal(rig.counters.quota('q').used.produceBytes, 3500)
     assert.equal(rig.counters.quota('q').heldRequests, 1, 'reserved once')
     assert.deepEqual(rig.sentToBroker(), rest)
   })
@@ -263,8 +263,8 @@ describe('several quotas', () => {
     assert.equal(throttleOf(rig.sentToClient()), 2000)
     assert.equal(holdMs(rig.client(produce(100))), 2000)
     rig.pass(2000)
-    assert.equal(rig.counters.quota('q').used, 3100)
-    assert.equal(rig.counters.quota('other').used, 3100 + 2, 'bytes and requests')
+    assert.equal(rig.counters.quota('q').used.produceBytes, 3100)
+    assert.deepEqual(rig.counters.quota('other').used, { produceBytes: 3100, fetchBytes: 0, requests: 2 })
   })
 
   test('a quota on requests charges every API that is not exempt, one each', () => {
@@ -291,13 +291,13 @@ describe('APIs that must not wait', () => {
         rig.broker(answer('Metadata', 9, {}, 2))
         rig.sentToBroker()
         rig.sentToClient()
-        const { used } = rig.counters.quota('q')
+        const used = { ...rig.counters.quota('q').used }
         const frame = encodeRequest({ apiKey: key, apiVersion: version, correlationId: 3, clientId: 'client-1' }, {})
         const sent = encodeResponse(key, version, 3, response.fields.length === 0 ? {} : ({} as Struct))
         rig.client(frame).broker(sent)
         assert.deepEqual(rig.sentToBroker(), frame, `${name} v${version}`)
         assert.deepEqual(rig.sentToClient(), sent, `${name} v${version}`)
-        assert.equal(rig.counters.quota('q').used, used)
+        assert.deepEqual(rig.counters.quota('q').used, used)
       }
     }
   })
@@ -329,7 +329,7 @@ describe('observe mode', () => {
       const counts = rig.counters.quota('q')
       assert.ok(counts.observedRequests >= 3)
       assert.ok(counts.throttleMs >= 9000)
-      assert.equal(counts.used, 10_000 + 3)
+      assert.deepEqual(counts.used, { produceBytes: 10_000, fetchBytes: 0, requests: 3 })
       assert.equal(counts.heldRequests + counts.stampedRequests + counts.floorExceeded, 0)
       assert.equal(rig.session.totals.throttleMs, 0)
     })

@@ -69,7 +69,7 @@ describe('two connections of one client id', () => {
     first.session.closed(first.nowMs)
     assert.equal(holdMs(second), 1300)
     assert.equal(level(second, 'client-1'), 1000 - 1500 - 600)
-    assert.equal(first.counters.quota('q').used, 1500)
+    assert.equal(first.counters.quota('q').used.produceBytes, 1500)
   })
 })
 

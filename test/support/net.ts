@@ -124,6 +124,28 @@ export class RawClient {
   }
 }
 
+/** What this socket was given and its kernel has not taken yet. */
+function notTaken(socket: Socket): number {
+  return (socket as Socket & { _handle?: { writeQueueSize: number } })._handle?.writeQueueSize ?? 0
+}
+
+/** Waits until the kernel takes no more of what the socket was given; fails if it takes all. */
+export async function stuck(socket: Socket): Promise<void> {
+  let last = -1
+  let seen = 0
+  await waitFor(
+    'a writer is stuck',
+    () => {
+      const now = notTaken(socket)
+      seen = now === last ? seen + 1 : 0
+      last = now
+      return seen >= 25
+    },
+    { pollMs: 10 },
+  )
+  if (last <= 0) throw new Error('everything could be written: nothing pushed back')
+}
+
 /** For conditions that come about within milliseconds. */
 export const FAST = { pollMs: 2 } as const
 

@@ -73,8 +73,11 @@ export interface PortUser {
   readonly pid: number | undefined
 }
 
-/** Who on this machine has a TCP connection to this port, seen from the connecting side (Linux only). */
-export async function connectedTo(port: number): Promise<PortUser[]> {
+/**
+ * Who on this machine has a TCP connection to this port, seen from the connecting side (Linux only). Looking through every
+ * process takes a while; `likely` are looked at first, and when all connections are theirs no others.
+ */
+export async function connectedTo(port: number, likely: readonly number[] = []): Promise<PortUser[]> {
   const found = new Map<string, number>()
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     for (const line of (await readFile(table, 'utf8')).split('\n').slice(1)) {
@@ -83,7 +86,7 @@ export async function connectedTo(port: number): Promise<PortUser[]> {
       found.set(inode, portOf(local))
     }
   }
-  const owners = await socketOwners(new Set(found.keys()))
+  const owners = await socketOwners(new Set(found.keys()), likely)
   return [...found].map(([inode, localPort]) => ({ localPort, pid: owners.get(inode) }))
 }
 
@@ -92,11 +95,12 @@ function portOf(address: string | undefined): number {
   return Number.parseInt(address?.split(':')[1] ?? '0', 16)
 }
 
-async function socketOwners(inodes: ReadonlySet<string>): Promise<Map<string, number>> {
+async function socketOwners(inodes: ReadonlySet<string>, likely: readonly number[]): Promise<Map<string, number>> {
   const owners = new Map<string, number>()
   if (inodes.size === 0) return owners
   const processes = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  for (const pid of processes) {
+  for (const pid of [...likely.map(String), ...processes]) {
+    if (owners.size === inodes.size) break
     // Processes and descriptors come and go while we look.
     for (const descriptor of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
       const link = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => '')

@@ -135,7 +135,7 @@ describe('quotas', () => {
       heldRequests: 3,
       observedRequests: 4,
       throttleMs: 2500,
-      used: 12345,
+      used: { produceBytes: 12345, fetchBytes: 0, requests: 0 },
       floorExceeded: 1,
     })
     const metrics = metricsOf(counters, [producers])
@@ -165,7 +165,7 @@ describe('quotas', () => {
 
   test('that a reload removed keep their counts and lose their limit', async () => {
     const counters = new Counters()
-    counters.quota('gone').used = 5
+    counters.quota('gone').used.requests = 5
     const metrics = metricsOf(counters, [producers])
     assert.deepEqual(await samples(metrics, 'sluice_quota_used_total'), [
       'sluice_quota_used_total{quota="producers"} 0',
@@ -174,9 +174,19 @@ describe('quotas', () => {
     assert.deepEqual(await samples(metrics, 'sluice_quota_limit'), ['sluice_quota_limit{quota="producers"} 5000000'])
   })
 
+  test('that limit bytes and requests show what was used of each', async () => {
+    const counters = new Counters()
+    Object.assign(counters.quota('producers').used, { produceBytes: 700, requests: 7 })
+    const requests = { ...producers, dimension: 'requests', limitPerSecond: 10 }
+    assert.deepEqual(await samples(metricsOf(counters, [producers, requests]), 'sluice_quota_used_total'), [
+      'sluice_quota_used_total{quota="producers",dimension="produceBytes"} 700',
+      'sluice_quota_used_total{quota="producers",dimension="requests"} 7',
+    ])
+  })
+
   test('with quotes, backslashes and line ends in their name do not break the text', async () => {
     const counters = new Counters()
-    counters.quota('a"b\\c\nd').used = 1
+    counters.quota('a"b\\c\nd').used.requests = 1
     assert.deepEqual(await samples(metricsOf(counters), 'sluice_quota_used_total'), [
       'sluice_quota_used_total{quota="a\\"b\\\\c\\nd"} 1',
     ])
@@ -240,7 +250,7 @@ describe('the text format', () => {
     counters.requests.fill(1)
     counters.errors.fill(1)
     counters.hold.buckets.fill(1)
-    counters.quota('producers').used = 1
+    counters.quota('producers').used.produceBytes = 1
     const text = await metricsOf(counters, [producers]).text()
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
     const series = lines.map((line) => line.slice(0, line.lastIndexOf(' ')))
