@@ -1,2 +1,2 @@
 /** Free ports for tests: the harness's own way of finding them. */
-export { freePort, freePorts } from '../../src/demo/kafka/ports.ts'
+export { freePort } from '../../src/demo/kafka/ports.ts'

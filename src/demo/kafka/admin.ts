@@ -4,14 +4,7 @@
  * applications only. Any broker takes any of these requests and passes on what is the controller's.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  Admin,
-  alterPartitionReassignmentsV0,
-  Connection,
-  createTopicsV7,
-  deleteTopicsV6,
-  metadataV12,
-} from '@platformatic/kafka'
+import { Admin, alterPartitionReassignmentsV0, Connection, createTopicsV7, metadataV12 } from '@platformatic/kafka'
 
 const CLIENT_ID = 'kafka-sluice-harness'
 const REQUEST_MAX_MS = 10_000
@@ -59,12 +52,6 @@ export async function createTopic(bootstrap: string, options: NewTopic): Promise
       return found.length === partitions && found.every((partition) => partition.leader >= 0)
     })
   }
-}
-
-export async function deleteTopic(bootstrap: string, topic: string): Promise<void> {
-  await withConnection(bootstrap, (connection) =>
-    deleteTopicsV6.api.async(connection, [{ name: topic }], REQUEST_MAX_MS),
-  )
 }
 
 export async function describeTopic(bootstrap: string, topic: string): Promise<PartitionState[]> {

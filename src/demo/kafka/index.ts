@@ -1,8 +1,6 @@
 /** The face of the Kafka harness, for the demo and the tests. */
-export { createTopic, deleteTopic, describeBrokers, describeTopic, endOffsets, moveLeader } from './admin.ts'
+export { createTopic, describeBrokers, describeTopic, endOffsets, moveLeader } from './admin.ts'
 export {
-  KAFKA_VERSION,
-  type KafkaBroker,
   type KafkaCluster,
   type KafkaOptions,
   KafkaUnavailableError,
