@@ -28,8 +28,11 @@ export const READ_BUFFER_BYTES = 262_144
 /** Client connections kept at a time; more are refused. 10,000 small buffers both ways are 320 MB. */
 export const CONNECTIONS_MAX = 10_000
 
-/** A client that connects and does not send a whole first frame by then is closed: as the broker's SASL login time-out is. */
-export const FIRST_FRAME_TIMEOUT_MS = 30_000
+/**
+ * A client that connects and does not send a whole first frame by then is closed: as the broker's `connections.max.idle.ms`. kafkajs
+ * was seen to open connections ahead of need; a flood of silent ones loses them earlier, to newer ones.
+ */
+export const FIRST_FRAME_TIMEOUT_MS = 600_000
 
 /** A frame that began and of which nothing more comes: longer than any client's own request time-out (60 s, librdkafka). */
 export const STALLED_FRAME_TIMEOUT_MS = 60_000

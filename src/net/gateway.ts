@@ -23,7 +23,6 @@ const WARNED: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'client_bad_frame',
   'client_frame_too_large',
   'client_frame_stalled',
-  'client_silent',
   'client_not_reading',
   'broker_not_reading',
   'broker_unreachable',

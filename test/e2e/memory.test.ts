@@ -90,7 +90,7 @@ async function everyoneIsGone(sluice: RunningSluice, kafka: KafkaCluster, before
   await waitFor('every connection is gone', async () => (await gauge(sluice)) === 0)
   const port = kafka.brokers[0]?.boundPort ?? 0
   await waitFor('the sluice is connected to the broker no more', async () =>
-    (await connectedTo(port)).every(({ pid }) => pid !== sluice.pid),
+    (await connectedTo(port, [sluice.pid])).every(({ pid }) => pid !== sluice.pid),
   )
   await waitFor('every descriptor is closed', async () => (await Usage.of(sluice)).descriptors <= before.descriptors)
   const metrics = await sluice.metrics()
