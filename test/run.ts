@@ -24,7 +24,7 @@ const SLOW = /^test\/(e2e|clients)\/|^test\/demo\/kafka-cluster/
 const FILES_AT_ONCE = Math.min(2, availableParallelism())
 const FILE_MAX_MS = 20 * 60_000
 /** Of all lines in src and protocol/src that any test loaded. Raise it, never lower it. */
-const COVERED_LINES_MIN_PERCENT = 90
+const COVERED_LINES_MIN_PERCENT = 95
 const COVERED = ['src/**/*.ts', 'protocol/src/**/*.ts']
 const NOT_COVERED = ['protocol/src/generated/**', '**/*.test.ts']
 /** Files below the bar that are worth a line in the report. */

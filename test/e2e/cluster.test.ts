@@ -207,9 +207,7 @@ async function judge(kafka: KafkaCluster, { client, producing, consuming, exact 
 
 /** Daily life, and what the death of a broker brings; anything else would be a fault of ours. */
 async function reasonsAreKnown(sluice: RunningSluice): Promise<void> {
-  const ends = ['client_closed', 'client_reset', 'broker_closed', 'broker_reset', 'broker_unreachable']
-  // kafkajs connects to brokers ahead of need and says nothing until then.
-  const known = ends
+  const known = ['client_closed', 'client_reset', 'broker_closed', 'broker_reset', 'broker_unreachable']
   const series = (await sluice.metrics()).series('sluice_disconnects_total')
   const unknown = series.filter(({ labels, value }) => value > 0 && !known.includes(labels['reason'] ?? ''))
   assert.deepEqual(unknown, [], JSON.stringify(sluice.logs.slice(-20)))
