@@ -49,6 +49,8 @@ export interface SessionTotals {
   throttleMs: number
   /** The size of the last Fetch's answer: what the next one reserves. */
   fetchEstimateBytes: number
+  /** What the last Fetch was allowed to bring; 0 before the first. */
+  fetchBytesMax: number
 }
 
 /** Fewer bytes of a connection do not tell what it speaks. */
@@ -318,7 +320,7 @@ export class RequestStream implements SkimSink {
     if (this.#reserved === undefined) {
       this.#facts.sawClientId(bytes, head.clientIdOffset, head.clientIdLength)
       const charges = this.#facts.chargesFor(head.apiKey, nowMs)
-      this.#reservedBytes = isFetch(head.apiKey) ? this.#totals.fetchEstimateBytes : 0
+      this.#reservedBytes = isFetch(head.apiKey) ? this.#fetchEstimateBytes(charges) : 0
       if (charges.empty) {
         this.#firstSeenAtMs = nowMs
         this.#frameCharges = undefined
@@ -345,6 +347,13 @@ export class RequestStream implements SkimSink {
       this.#context.counters.hold.observeMs(apiSlot(head.apiKey), nowMs - this.#firstSeenAtMs)
     }
     return true
+  }
+
+  /** What a Fetch is expected to bring: as much as the last, or less in the measure in which it may bring less. */
+  #fetchEstimateBytes(charges: ChargeSet): number {
+    const { fetchEstimateBytes, fetchBytesMax } = this.#totals
+    const share = charges.fetchBytesMax() / fetchBytesMax
+    return share < 1 ? Math.ceil(fetchEstimateBytes * share) : fetchEstimateBytes
   }
 
   /** The latest instant up to which this frame may be held without harm to the client. */
@@ -397,6 +406,7 @@ export class RequestStream implements SkimSink {
       view.setInt32(at, Math.max(0, view.getInt32(at) - heldMs))
     }
     const bytesMax = charges.fetchBytesMax()
+    this.#totals.fetchBytesMax = bytesMax
     if (offsets.maxBytes >= 0) lowerInt32(view, bodyOffset + offsets.maxBytes, bytesMax)
     if (offsets.minBytes >= 0) lowerInt32(view, bodyOffset + offsets.minBytes, bytesMax)
   }

@@ -23,7 +23,13 @@ import { type State, transition } from './states.ts'
 export type ClientBlock = 'none' | 'held' | 'window_full'
 
 export class Session {
-  readonly totals: SessionTotals = { producedBytes: 0, fetchedBytes: 0, throttleMs: 0, fetchEstimateBytes: 0 }
+  readonly totals: SessionTotals = {
+    producedBytes: 0,
+    fetchedBytes: 0,
+    throttleMs: 0,
+    fetchEstimateBytes: 0,
+    fetchBytesMax: 0,
+  }
   readonly #facts: ClientFacts
   readonly #inFlight: InFlight
   readonly #age: FrameAge

@@ -1,48 +1,97 @@
-// Produce limits on a real Kafka with producers that flood: the rate that comes out at the broker's door is the limit ±1 %.
+/**
+ * Produce limits with producers that flood: what comes out at the broker's door, seen by a witness there, is the limit ±1 %, and
+ * the clients, at their default settings, notice nothing but a throttle. Cases run side by side to save time; each has a client id,
+ * a topic and a bucket of its own.
+ */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { createTopic } from '../../src/demo/kafka/index.ts'
-import { runClient } from '../support/clients.ts'
-import { perfProducerSummary, startPerfProducer } from '../support/perf-tools.ts'
+import { requireClient } from '../support/clients.ts'
 import { waitFor } from '../support/wait.ts'
-import { burstEndMs, limitScene, rateOf, report } from './support/limits.ts'
+import { type FloodLibrary, startProducers } from './support/flood.ts'
+import { assertLimitHolds, assertUnharmed, limitScene, report, type Scene } from './support/limits.ts'
 import { PRODUCE } from './support/witness.ts'
 
-const SETTLE_MS = 3000
-const WINDOW_MS = 20_000
-const REC = Number(process.env['REC'] ?? 4000)
-const SECONDS = Number(process.env['SECONDS'] ?? 30)
 const MB = 1_000_000
+/** Not so small that making them is the work, and four go into one of Java's batches. */
+const RECORD_BYTES = 4_000
+const CASES: readonly (readonly [FloodLibrary, number])[] = [
+  ['java', 1],
+  ['java', 8],
+  ['librdkafka', 1],
+  ['librdkafka', 8],
+]
+/** librdkafka gives up on a request 60 s after it was queued. */
+const FLOOR_SECONDS = 75
 
-const CASES = JSON.parse(process.env['TRY'] ?? '[["java",1,1],["librdkafka",1,1],["java",1,8],["librdkafka",1,8]]') as [string, number, number][]
+const QUOTAS = [
+  ...[1, 10].map((mb) => ({
+    name: `produce-${mb}`,
+    limit: { produceBytes: `${mb} MB/s` },
+    match: { clientId: `at-${mb}-MB-*` },
+    per: ['clientId'],
+  })),
+  { name: 'floor', limit: { produceBytes: '1 MB/s' }, match: { clientId: 'below-the-floor' } },
+]
 
-test('produce', async (t) => {
-  const scene = await limitScene(t, [
-    { name: 'one', limit: { produceBytes: '1 MB/s' }, match: { clientId: '*-1x*' }, per: ['clientId'] },
-    { name: 'ten', limit: { produceBytes: '10 MB/s' }, match: { clientId: '*-10x*' }, per: ['clientId'] },
-  ])
+test('produce limits hold for producers that flood', { timeout: 300_000, concurrency: true }, async (context) => {
+  const scene = await limitScene(context, QUOTAS)
   if (scene === undefined) return
-  const { witness, sluice, kafka } = scene
-  await Promise.all(CASES.map(async ([lib, rate, connections]) => {
-    const clientId = `${lib}-${rate}x${connections}`
-    await createTopic(kafka.internalBootstrap, { topic: clientId })
-    const stop = new AbortController()
-    const out: any = {}
-    const producer = {...JSON.parse(process.env['PROPS'] ?? '{}')}
-    const run = lib === 'java' && connections === 1
-      ? startPerfProducer({ bootstrap: sluice.bootstrap, topic: clientId, records: 1e9, recordBytes: REC, properties: { 'client.id': clientId } }, stop.signal).then(async (tool) => { await tool.ended; Object.assign(out, {timeouts: tool.timeouts, disconnects: tool.disconnects, last: tool.lines.slice(-2)}) })
-      : runClient(lib as 'java', 'produce', { bootstrap: sluice.bootstrap, topic: clientId, seconds: SECONDS, clientId, connections, recordBytes: REC, producer: lib === 'librdkafka' ? producer : {} }).then((r) => Object.assign(out, r))
-    const from = await waitFor('burst over '+clientId, () => burstEndMs(witness.of(PRODUCE, clientId), (e) => e.requestBytes, { bytesPerSecond: rate * MB }))
-    await waitFor('window', () => performance.now() > from + WINDOW_MS + 500, { timeoutMs: 40000, pollMs: 200 })
-    if (lib === 'java' && connections === 1) stop.abort()
-    const ex = witness.of(PRODUCE, clientId)
-    const m = rateOf(ex, (e) => e.requestBytes, from, from + WINDOW_MS)
-    await run.catch((e) => console.log(e.message.slice(0, 300)))
-    const per = new Map<number, number>()
-    for (const e of ex.filter((e) => e.startMs > from && e.startMs < from + WINDOW_MS)) per.set(e.connection, (per.get(e.connection) ?? 0) + e.requestBytes)
-    await report(t, clientId, { ratio: m.bytesPerSecond / rate / MB, frames: m.frames, avg: m.bytes / m.frames, seconds: m.seconds })
-    console.log(clientId, [...per.values()].map((v) => Math.round(v / 1000)).join(' '), JSON.stringify({ ...out, events: out.events?.slice(0, 3) }))
-  }))
-  const m = await sluice.metrics()
-  for (const s of ['sluice_quota_floor_exceeded_total', 'sluice_throttled_requests_total', 'sluice_hold_seconds_bucket']) console.log(s, JSON.stringify(m.series(s).filter(x=>!x.labels['api']||x.labels['api']==='Produce').map((x) => [Object.values(x.labels).join('/'), x.value])))
+  await Promise.all([
+    context.test('below the floor clients go on undisturbed, and the floor is counted', (t) => belowTheFloor(t, scene)),
+    context
+      .test('1 MB/s', { concurrency: true }, (t) => limitHolds(t, scene, 1))
+      .then(() => context.test('10 MB/s', { concurrency: true }, (t) => limitHolds(t, scene, 10))),
+  ])
 })
+
+async function limitHolds(context: TestContext, scene: Scene, mb: number): Promise<void> {
+  await Promise.all(
+    CASES.map(([library, connections]) =>
+      context.test(`${library} over ${connections} connection(s)`, async (t) => {
+        if (!(await requireClient(t, library))) return
+        const { kafka, sluice, witness } = scene
+        const topic = `at-${mb}-MB-${library}-${connections}`
+        await createTopic(kafka.internalBootstrap, { topic })
+        const flood = { library, bootstrap: sluice.bootstrap, topic, connections, recordBytes: RECORD_BYTES }
+        await assertLimitHolds(t, {
+          name: `produce ${mb} MB/s, ${library}, ${connections} connection(s)`,
+          clientId: topic,
+          bytesPerSecond: mb * MB,
+          start: (clientId) => startProducers(t, { ...flood, clientId }),
+          exchanges: (clientId) => witness.of(PRODUCE, clientId),
+          bytesOf: ({ requestBytes }) => requestBytes,
+        })
+      }),
+    ),
+  )
+}
+
+/**
+ * Eight librdkafka producers write all they have into the kernel, 8 MB each; at an eighth of 1 MB/s that would be older than
+ * the 60 s after which librdkafka gives a request up. So requests are let go before, and that is counted.
+ */
+async function belowTheFloor(context: TestContext, { kafka, sluice, witness }: Scene): Promise<void> {
+  if (!(await requireClient(context, 'librdkafka'))) return
+  const clientId = 'below-the-floor'
+  await createTopic(kafka.internalBootstrap, { topic: clientId })
+  const flood = await startProducers(context, {
+    ...{ library: 'librdkafka', bootstrap: sluice.bootstrap, topic: clientId, clientId },
+    ...{ connections: 8, recordBytes: RECORD_BYTES },
+  })
+  const startedMs = performance.now()
+  const seconds = (): number => (performance.now() - startedMs) / 1000
+  const floorExceeded = async (): Promise<number> =>
+    (await sluice.metrics()).value('sluice_quota_floor_exceeded_total', { quota: 'floor' })
+  await waitFor('requests were let go', async () => (await floorExceeded()) > 0 && seconds() > FLOOR_SECONDS, {
+    timeoutMs: 2 * FLOOR_SECONDS * 1000,
+    pollMs: 500,
+  })
+  const bytes = witness.of(PRODUCE, clientId).reduce((sum, { requestBytes }) => sum + requestBytes, 0)
+  await report(context, 'produce below the floor, librdkafka, 8 connections', {
+    ...{ limit: MB, bytesPerSecond: bytes / seconds(), floorExceeded: await floorExceeded() },
+  })
+  assertUnharmed(await flood.stop())
+  const advice = sluice.logs.find(({ event }) => event === 'floor_exceeded')
+  assert.ok(bytes > 0 && advice !== undefined, 'the log says what would help')
+}

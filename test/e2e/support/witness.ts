@@ -74,7 +74,11 @@ export class Witness {
       this.exchanges.push(exchange)
       pending.push(exchange)
     })
-    const answers = new FrameHeads(ANSWER_HEAD_BYTES, () => 0, (head) => answered(pending, head))
+    const answers = new FrameHeads(
+      ANSWER_HEAD_BYTES,
+      () => 0,
+      (head) => answered(pending, head),
+    )
     forward(client, broker, (chunk) => requests.bytes(chunk))
     forward(broker, client, (chunk) => answers.bytes(chunk))
     for (const socket of [client, broker]) {
@@ -136,7 +140,11 @@ class FrameHeads {
   #restBytes = 0
 
   /** @param moreBytes how much longer than `fixedBytes` a head is, told from its fixed part */
-  constructor(fixedBytes: number, moreBytes: (fixed: Buffer) => number, found: (head: Buffer, startMs: number) => void) {
+  constructor(
+    fixedBytes: number,
+    moreBytes: (fixed: Buffer) => number,
+    found: (head: Buffer, startMs: number) => void,
+  ) {
     this.#fixedBytes = fixedBytes
     this.#moreBytes = moreBytes
     this.#found = found

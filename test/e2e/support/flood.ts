@@ -1,0 +1,100 @@
+/** Clients that produce or consume as fast as they can until they are told to stop, and what they say of it. */
+import type { TestContext } from 'node:test'
+import type { ClientConfig } from '../../support/clients.ts'
+import { startClient } from '../../support/clients.ts'
+import { type PerfTool, startPerfConsumer, startPerfProducer } from '../../support/perf-tools.ts'
+
+/** Java with one connection is Kafka's own performance tool; all else are the programs in test/clients. */
+export type FloodLibrary = 'java' | 'librdkafka'
+
+export interface FloodConfig {
+  readonly library: FloodLibrary
+  readonly bootstrap: string
+  readonly topic: string
+  readonly clientId: string
+  readonly connections: number
+  readonly recordBytes: number
+  /** Settings in the library's own words, where the defaults will not do. */
+  readonly settings?: Readonly<Record<string, string | number>>
+}
+
+/** What the client met: nothing, if all was well. */
+export interface FloodEnd {
+  readonly timeouts: number
+  readonly disconnects: number
+  readonly errors: number
+  /** For people: the first complaints. */
+  readonly complaints: readonly string[]
+}
+
+export interface Flood {
+  stop(): Promise<FloodEnd>
+}
+
+/** More than any flood here comes to. */
+const ENDLESS_RECORDS = 1_000_000_000
+const COMPLAINTS_MAX = 5
+/**
+ * What one instance of our programs may have on its way: more than the kernel takes (8 MB), so that it is always a flood, and
+ * not the 100 MB and more that a library would hoard, which costs time and, in eight Java producers, more than the heap.
+ */
+const PENDING_BYTES_MAX: Readonly<Record<FloodLibrary, number>> = { java: 8_000_000, librdkafka: 16_000_000 }
+
+export async function startProducers(context: TestContext, config: FloodConfig): Promise<Flood> {
+  const { library, bootstrap, topic, clientId, connections, recordBytes, settings = {} } = config
+  if (library === 'java' && connections === 1) {
+    const properties = { 'client.id': clientId, ...strings(settings) }
+    const options = { bootstrap, topic, records: ENDLESS_RECORDS, recordBytes, properties }
+    return fromTool(context, await startPerfProducer(options))
+  }
+  const maxPending = Math.floor(PENDING_BYTES_MAX[library] / recordBytes)
+  return fromProgram(context, library, 'produce', { ...programConfig(config), maxPending, producer: settings })
+}
+
+/** Each of the connections reads the whole topic. */
+export async function startConsumers(context: TestContext, config: FloodConfig): Promise<Flood> {
+  const { library, bootstrap, topic, clientId, connections, settings = {} } = config
+  if (library === 'java' && connections === 1) {
+    const properties = { 'client.id': clientId, ...strings(settings) }
+    return fromTool(context, await startPerfConsumer({ bootstrap, topic, records: ENDLESS_RECORDS, properties }))
+  }
+  return fromProgram(context, library, 'consume', { ...programConfig(config), consumer: settings })
+}
+
+function programConfig({ bootstrap, topic, clientId, connections, recordBytes }: FloodConfig): ClientConfig {
+  return { bootstrap, topic, clientId, connections, recordBytes }
+}
+
+function fromTool(context: TestContext, tool: PerfTool): Flood {
+  context.after(() => tool.kill())
+  return {
+    stop: async () => {
+      const complaints = [...tool.timeouts, ...tool.disconnects]
+      const [timeouts, disconnects] = [tool.timeouts.length, tool.disconnects.length]
+      await tool.kill()
+      return { timeouts, disconnects, errors: 0, complaints: complaints.slice(0, COMPLAINTS_MAX) }
+    },
+  }
+}
+
+async function fromProgram(
+  context: TestContext,
+  library: FloodLibrary,
+  mode: 'produce' | 'consume',
+  config: ClientConfig,
+): Promise<Flood> {
+  const client = await startClient(library, mode, config)
+  context.after(() => client.kill())
+  return {
+    stop: async () => {
+      const { timeouts, disconnects, errors, events } = await client.stop()
+      const complaints = events.filter(({ kind }) => ['timeout', 'disconnect', 'error'].includes(kind))
+      const texts = complaints.slice(0, COMPLAINTS_MAX).map(({ kind, text }) => `${kind}: ${text}`)
+      return { timeouts, disconnects, errors, complaints: texts }
+    },
+  }
+}
+
+function strings(settings: Readonly<Record<string, string | number>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)]))
+}
