@@ -28,30 +28,14 @@ import {
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
 import { softwareOf } from './api-versions.ts'
 import type { ChargeSet } from './charge-set.ts'
-import type { ClientFacts } from './client-facts.ts'
-import type { SessionContext } from './context.ts'
 import { apiSlot } from './counters.ts'
 import { fixedOffset } from './fixed-fields.ts'
-import type { FrameAge } from './frame-age.ts'
-import type { InFlight } from './in-flight.ts'
 import { versionMismatchReply } from './local-reply.ts'
-import type { SaslObserver, SaslStep } from './observe-sasl.ts'
-import type { Outbox } from './outbox.ts'
+import type { SaslStep } from './observe-sasl.ts'
+import type { SessionParts } from './session-parts.ts'
 
 /** Why a stream took no more. */
 export type Stop = 'needs_more' | 'held' | 'window_full'
-
-/** What both streams of a session count and know of each other. */
-export interface SessionTotals {
-  producedBytes: number
-  fetchedBytes: number
-  /** How long its charges have made the client wait, told in throttle_time_ms or held. */
-  throttleMs: number
-  /** The size of the last Fetch's answer: what the next one reserves. */
-  fetchEstimateBytes: number
-  /** What the last Fetch was allowed to bring; 0 before the first. */
-  fetchBytesMax: number
-}
 
 /** Fewer bytes of a connection do not tell what it speaks. */
 const FIRST_BYTES = 5
@@ -107,13 +91,7 @@ export class RequestStream implements SkimSink {
   draining = false
   stop: Stop = 'needs_more'
 
-  readonly #context: SessionContext
-  readonly #facts: ClientFacts
-  readonly #inFlight: InFlight
-  readonly #age: FrameAge
-  readonly #sasl: SaslObserver
-  readonly #totals: SessionTotals
-  readonly #outbox: Outbox
+  readonly #parts: SessionParts
   readonly #head: RequestHead = new RequestHead()
   readonly #skim: Skim = new Skim()
 
@@ -133,22 +111,8 @@ export class RequestStream implements SkimSink {
   #firstSeenAtMs = 0
   #startAtMs = 0
 
-  constructor(
-    context: SessionContext,
-    facts: ClientFacts,
-    inFlight: InFlight,
-    age: FrameAge,
-    sasl: SaslObserver,
-    totals: SessionTotals,
-    outbox: Outbox,
-  ) {
-    this.#context = context
-    this.#facts = facts
-    this.#inFlight = inFlight
-    this.#age = age
-    this.#sasl = sasl
-    this.#totals = totals
-    this.#outbox = outbox
+  constructor(parts: SessionParts) {
+    this.#parts = parts
   }
 
   /** Whether a frame has begun to pass and is not yet through. */
@@ -170,13 +134,13 @@ export class RequestStream implements SkimSink {
       if (next === at) break
       if (this.#swallowed) {
         this.#swallowed = false
-        if (at > runFrom) this.#outbox.toBroker(bytes, runFrom, at)
+        if (at > runFrom) this.#parts.outbox.toBroker(bytes, runFrom, at)
         runFrom = next
       }
       at = next
     }
-    if (at > runFrom) this.#outbox.toBroker(bytes, runFrom, at)
-    this.#age.bytesForwarded(at - from, nowMs)
+    if (at > runFrom) this.#parts.outbox.toBroker(bytes, runFrom, at)
+    this.#parts.age.bytesForwarded(at - from, nowMs)
     return at
   }
 
@@ -201,7 +165,7 @@ export class RequestStream implements SkimSink {
   tag(): void {}
 
   batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
-    if (field === W_RECORDS) this.#context.counters.producedRecords += recordsInBatch(bytes, offset, sizeBytes)
+    if (field === W_RECORDS) this.#parts.context.counters.producedRecords += recordsInBatch(bytes, offset, sizeBytes)
   }
 
   #passBody(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
@@ -229,7 +193,7 @@ export class RequestStream implements SkimSink {
       this.#frameCharges = undefined
       return
     }
-    const expected = this.#inFlight.push()
+    const expected = this.#parts.inFlight.push()
     expected.apiKey = this.#head.apiKey
     expected.version = this.#head.apiVersion
     expected.correlationId = this.#head.correlationId
@@ -240,7 +204,7 @@ export class RequestStream implements SkimSink {
     this.#saslStep = undefined
     expected.reply = undefined
     this.#frameCharges = undefined
-    this.#age.requestForwarded()
+    this.#parts.age.requestForwarded()
   }
 
   /** At a frame boundary: everything up to the decision to let the frame pass. Returns `from` if it does not. */
@@ -249,13 +213,13 @@ export class RequestStream implements SkimSink {
       if (to - from < FIRST_BYTES) return from
       this.#refuseForeign(bytes, from, to)
     }
-    if (this.#sasl.rawTokens && !this.#tokensAreOver(view, from, to)) return this.#rawToken(bytes, view, from, to)
+    if (this.#parts.sasl.rawTokens && !this.#tokensAreOver(view, from, to)) return this.#rawToken(bytes, view, from, to)
     if (!readRequestHead(bytes, view, from, to, this.#head)) {
       this.#refuseTooLarge(view, from, to)
       return from
     }
     this.#refuseTooLarge(view, from, to)
-    if (this.#inFlight.full) {
+    if (this.#parts.inFlight.full) {
       this.stop = 'window_full'
       return from
     }
@@ -279,7 +243,7 @@ export class RequestStream implements SkimSink {
     if (looks === 'tls') throw new ForeignBytes('client_tls', 'a client speaks TLS to a plaintext port')
     if (looks === 'http') throw new ForeignBytes('client_http', 'an HTTP request came to the Kafka port')
     if (looks === 'sasl') {
-      this.#sasl.firstBytesAreToken()
+      this.#parts.sasl.firstBytesAreToken()
       return
     }
     if (looks === 'garbage') {
@@ -296,10 +260,10 @@ export class RequestStream implements SkimSink {
   #refuseTooLarge(view: DataView, from: number, to: number): void {
     if (to - from < 4) return
     const size = view.getInt32(from)
-    if (size > this.#context.frameBytesMax) {
+    if (size > this.#parts.context.frameBytesMax) {
       throw new ForeignBytes(
         'client_frame_too_large',
-        `a request of ${size} bytes is over the limit of ${this.#context.frameBytesMax} (limits.frameBytesMax)`,
+        `a request of ${size} bytes is over the limit of ${this.#parts.context.frameBytesMax} (limits.frameBytesMax)`,
       )
     }
   }
@@ -318,8 +282,8 @@ export class RequestStream implements SkimSink {
   #mayStart(bytes: Uint8Array, nowMs: number): boolean {
     const head = this.#head
     if (this.#reserved === undefined) {
-      this.#facts.sawClientId(bytes, head.clientIdOffset, head.clientIdLength)
-      const charges = this.#facts.chargesFor(head.apiKey, nowMs)
+      this.#parts.facts.sawClientId(bytes, head.clientIdOffset, head.clientIdLength)
+      const charges = this.#parts.facts.chargesFor(head.apiKey, nowMs)
       this.#reservedBytes = isFetch(head.apiKey) ? this.#fetchEstimateBytes(charges) : 0
       if (charges.empty) {
         this.#firstSeenAtMs = nowMs
@@ -329,7 +293,7 @@ export class RequestStream implements SkimSink {
       this.#reserved = charges.retain()
       this.#firstSeenAtMs = nowMs
       this.#startAtMs = charges.reserve(head.frameBytes, this.#reservedBytes, nowMs)
-      this.#totals.throttleMs += charges.addedDelayMs
+      this.#parts.totals.throttleMs += charges.addedDelayMs
     }
     const charges = this.#reserved
     if (this.#startAtMs > nowMs && !this.draining) {
@@ -339,32 +303,32 @@ export class RequestStream implements SkimSink {
         return false
       }
       const quota = charges.letGo(nowMs)
-      this.#outbox.belowFloor(quota, head.apiKey, head.frameBytes, nowMs - this.#firstSeenAtMs)
+      this.#parts.outbox.belowFloor(quota, head.apiKey, head.frameBytes, nowMs - this.#firstSeenAtMs)
     }
     this.#reserved = undefined
     this.#frameCharges = charges
     if (nowMs > this.#firstSeenAtMs) {
-      this.#context.counters.hold.observeMs(apiSlot(head.apiKey), nowMs - this.#firstSeenAtMs)
+      this.#parts.context.counters.hold.observeMs(apiSlot(head.apiKey), nowMs - this.#firstSeenAtMs)
     }
     return true
   }
 
   /** What a Fetch is expected to bring: as much as the last, or less in the measure in which it may bring less. */
   #fetchEstimateBytes(charges: ChargeSet): number {
-    const { fetchEstimateBytes, fetchBytesMax } = this.#totals
+    const { fetchEstimateBytes, fetchBytesMax } = this.#parts.totals
     const share = charges.fetchBytesMax() / fetchBytesMax
     return share < 1 ? Math.ceil(fetchEstimateBytes * share) : fetchEstimateBytes
   }
 
   /** The latest instant up to which this frame may be held without harm to the client. */
   #letGoAtMs(): number {
-    const behaviour = this.#facts.behaviour
+    const behaviour = this.#parts.facts.behaviour
     const holdMs = behaviour.holdMs(this.#head.apiKey)
     if (holdMs === 0) return 0
     // Without answers there is nothing to tell an age by, and nothing that could time out but the write under way.
     if (this.#producesUnanswered && this.#head.apiKey === API_KEY.Produce) return this.#firstSeenAtMs + holdMs
     const ageMaxMs = behaviour.pipelineMax > 0 ? holdMs : Math.max(holdMs, behaviour.queueMs)
-    return Math.min(this.#firstSeenAtMs + holdMs, this.#age.sentNoEarlierThanMs(behaviour.pipelineMax) + ageMaxMs)
+    return Math.min(this.#firstSeenAtMs + holdMs, this.#parts.age.sentNoEarlierThanMs(behaviour.pipelineMax) + ageMaxMs)
   }
 
   /** The frame goes: count it, patch it, set up what watches its body, and take its head. */
@@ -372,7 +336,7 @@ export class RequestStream implements SkimSink {
     const head = this.#head
     const frameEnd = from + head.frameBytes
     const slot = apiSlot(head.apiKey)
-    const { counters } = this.#context
+    const { counters } = this.#parts.context
     counters.requests[slot] = (counters.requests[slot] as number) + 1
     counters.requestBytes[slot] = (counters.requestBytes[slot] as number) + head.frameBytes
     this.started = true
@@ -380,7 +344,7 @@ export class RequestStream implements SkimSink {
     this.#skimming = false
     const at = head.bodyOffset >= 0 ? head.bodyOffset : Math.min(to, frameEnd)
     this.#bodyLeft = frameEnd - at
-    if (head.apiKey === API_KEY.Produce) this.#totals.producedBytes += head.frameBytes
+    if (head.apiKey === API_KEY.Produce) this.#parts.totals.producedBytes += head.frameBytes
     if (head.apiKey === API_KEY.Produce) this.#watchProduce()
     else if (head.apiKey === API_KEY.Fetch) this.#patchFetch(view, frameEnd, to, nowMs)
     else if (isInspected(head.apiKey) && to >= frameEnd) return this.#inspect(bytes, frameEnd, nowMs)
@@ -406,7 +370,7 @@ export class RequestStream implements SkimSink {
       view.setInt32(at, Math.max(0, view.getInt32(at) - heldMs))
     }
     const bytesMax = charges.fetchBytesMax()
-    this.#totals.fetchBytesMax = bytesMax
+    this.#parts.totals.fetchBytesMax = bytesMax
     if (offsets.maxBytes >= 0) lowerInt32(view, bodyOffset + offsets.maxBytes, bytesMax)
     if (offsets.minBytes >= 0) lowerInt32(view, bodyOffset + offsets.minBytes, bytesMax)
   }
@@ -417,9 +381,9 @@ export class RequestStream implements SkimSink {
     if (head.apiKey === API_KEY.ApiVersions) {
       if (head.bodyOffset < 0) return this.#refuseApiVersions(frameEnd)
       const software = softwareOf(head.apiVersion, bytes, head.bodyOffset, frameEnd)
-      if (software !== undefined) this.#facts.sawSoftware(software.name, software.version)
+      if (software !== undefined) this.#parts.facts.sawSoftware(software.name, software.version)
     } else if (head.bodyOffset >= 0) {
-      this.#saslStep = this.#sasl.sawRequest(head.apiKey, head.apiVersion, bytes, head.bodyOffset, frameEnd)
+      this.#saslStep = this.#parts.sasl.sawRequest(head.apiKey, head.apiVersion, bytes, head.bodyOffset, frameEnd)
     }
     this.#bodyLeft = 0
     this.#finish(nowMs)
@@ -428,7 +392,7 @@ export class RequestStream implements SkimSink {
 
   /** ApiVersions in a version that we do not know: the answer is ours (error 35 in v0 form), the request is swallowed. */
   #refuseApiVersions(frameEnd: number): number {
-    const expected = this.#inFlight.push()
+    const expected = this.#parts.inFlight.push()
     expected.apiKey = this.#head.apiKey
     expected.version = 0
     expected.correlationId = this.#head.correlationId
@@ -442,8 +406,8 @@ export class RequestStream implements SkimSink {
 
   /** Whether a request with a header has come where a raw token might. */
   #tokensAreOver(view: DataView, from: number, to: number): boolean {
-    if (to - from < 12 || !this.#sasl.looksLikeRequest(view, from)) return false
-    this.#sasl.requestCame()
+    if (to - from < 12 || !this.#parts.sasl.looksLikeRequest(view, from)) return false
+    this.#parts.sasl.requestCame()
     return true
   }
 
@@ -453,7 +417,7 @@ export class RequestStream implements SkimSink {
     const size = view.getInt32(from)
     if (size < 0 || size > INSPECT_BYTES_MAX) throw new ProtocolError('bad_length', `a SASL token of ${size} bytes`)
     if (to - from < 4 + size) return from
-    this.#sasl.sawRawToken(bytes, from + 4, from + 4 + size)
+    this.#parts.sasl.sawRawToken(bytes, from + 4, from + 4 + size)
     this.started = true
     return from + 4 + size
   }

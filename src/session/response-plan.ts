@@ -1,5 +1,5 @@
 /** What is looked for in each answer, compiled once for each API and version from the generated tables. */
-import { API_KEY, apiSchema, compileSkim, inRange, type SkimPlan } from 'kafka-protocol-codec'
+import { API_KEY, addressFields, apiSchema, compileSkim, inRange, type SkimPlan } from 'kafka-protocol-codec'
 
 /** Indexes of the wanted fields, the same in every plan. */
 export const W_THROTTLE = 0
@@ -13,14 +13,6 @@ export const W_NODES = 6
 /** What follows the list of brokers: once it is seen, the list is complete. */
 export const W_MARKER = 7
 export const W_ENDPOINT_TYPE = 8
-
-/** Where the addresses of an answer are. */
-interface AddressFields {
-  readonly list: string
-  readonly nodeId: string
-  /** A field behind the list, where the rest of the answer is long and need not be seen. */
-  readonly marker: string
-}
 
 /**
  * How an answer with addresses is treated:
@@ -37,44 +29,12 @@ export interface ResponsePlan {
   readonly flexible: boolean
 }
 
-const NO_ADDRESSES: AddressFields = { list: '', nodeId: '', marker: '' }
-
-function addressFields(apiKey: number, version: number): AddressFields {
-  switch (apiKey) {
-    case API_KEY.Metadata:
-      return { list: 'brokers', nodeId: 'nodeId', marker: 'topics' }
-    case API_KEY.FindCoordinator:
-      return { list: version >= 4 ? 'coordinators' : '', nodeId: 'nodeId', marker: '' }
-    case API_KEY.DescribeCluster:
-      return { list: 'brokers', nodeId: 'brokerId', marker: '' }
-    case API_KEY.Produce:
-    case API_KEY.Fetch:
-    case API_KEY.ShareFetch:
-    case API_KEY.ShareAcknowledge:
-      return { list: 'nodeEndpoints', nodeId: 'nodeId', marker: '' }
-    default:
-      return NO_ADDRESSES
-  }
-}
-
-function addressMode(apiKey: number, version: number): AddressMode {
-  switch (apiKey) {
-    case API_KEY.Metadata:
-      return 'head'
-    case API_KEY.FindCoordinator:
-    case API_KEY.DescribeCluster:
-    case API_KEY.ShareAcknowledge:
-      return 'whole'
-    case API_KEY.Produce:
-      return version >= 10 ? 'whole' : 'none'
-    case API_KEY.Fetch:
-      return version >= 16 ? 'tail' : 'none'
-    case API_KEY.ShareFetch:
-      return 'tail'
-    default:
-      return 'none'
-  }
-}
+/** Answers with addresses that are not awaited whole, because they may be long. */
+const ADDRESS_MODES: ReadonlyMap<number, AddressMode> = new Map<number, AddressMode>([
+  [API_KEY.Metadata, 'head'],
+  [API_KEY.Fetch, 'tail'],
+  [API_KEY.ShareFetch, 'tail'],
+])
 
 /** By API and version; compiled at first use. An array, because every answer asks. */
 const plans: ResponsePlan[][] = []
@@ -85,20 +45,21 @@ export function responsePlan(apiKey: number, version: number): ResponsePlan | un
   if (known !== undefined) return known
   const schema = apiSchema(apiKey)?.response
   if (schema === undefined || !inRange(version, schema.versions)) return undefined
-  const { list, nodeId, marker } = addressFields(apiKey, version)
-  const mode = addressMode(apiKey, version)
-  const prefix = list === '' ? '' : `${list}.`
+  const [where] = addressFields(apiKey, version) // no answer has two lists of brokers
+  const inList = (name: string | undefined): string =>
+    where === undefined || name === undefined ? '' : where.path === '' ? name : `${where.path}.${name}`
   const skim = compileSkim(schema, version, [
     'throttleTimeMs',
     '**.errorCode',
     'responses.partitions.records',
-    mode === 'none' ? '' : prefix + nodeId,
-    mode === 'none' ? '' : `${prefix}host`,
-    mode === 'none' ? '' : `${prefix}port`,
-    list,
-    marker,
+    inList(where?.nodeId),
+    inList(where?.host),
+    inList(where?.port),
+    where?.path ?? '',
+    apiKey === API_KEY.Metadata ? 'topics' : '',
     apiKey === API_KEY.DescribeCluster ? 'endpointType' : '',
   ])
+  const mode = where === undefined ? 'none' : (ADDRESS_MODES.get(apiKey) ?? 'whole')
   const plan: ResponsePlan = { skim, addresses: mode, flexible: inRange(version, schema.flexible) }
   plans[apiKey] ??= []
   plans[apiKey][version] = plan

@@ -8,16 +8,11 @@ import { REWRITE_BYTES_MAX, TAIL_ADDRESSES_BYTES_MAX } from '../bounds.ts'
 import { type Address, isDialable } from '../cluster/address-book.ts'
 import { AnswerSink } from './answer-sink.ts'
 import { lowerApiVersions } from './api-versions.ts'
-import type { ClientFacts } from './client-facts.ts'
-import type { SessionContext } from './context.ts'
 import { apiSlot } from './counters.ts'
-import type { FrameAge } from './frame-age.ts'
-import type { Expected, InFlight } from './in-flight.ts'
-import type { SaslObserver } from './observe-sasl.ts'
-import type { Outbox } from './outbox.ts'
-import type { SessionTotals } from './request-stream.ts'
+import type { Expected } from './in-flight.ts'
 import { type ResponsePlan, responsePlan } from './response-plan.ts'
 import { BLANK_LIST_BYTES, blankListedNodes, blankTaggedNodes, replaceAddresses } from './rewrite.ts'
+import type { SessionParts } from './session-parts.ts'
 
 /** Why the stream took no more: bytes are missing, or the listener of a broker that the answer names is not up yet. */
 export type AnswerStop = 'needs_more' | 'needs_listener'
@@ -25,13 +20,7 @@ export type AnswerStop = 'needs_more' | 'needs_listener'
 export class ResponseStream {
   stop: AnswerStop = 'needs_more'
 
-  readonly #context: SessionContext
-  readonly #facts: ClientFacts
-  readonly #inFlight: InFlight
-  readonly #age: FrameAge
-  readonly #sasl: SaslObserver
-  readonly #totals: SessionTotals
-  readonly #outbox: Outbox
+  readonly #parts: SessionParts
   readonly #sink: AnswerSink = new AnswerSink()
   readonly #skim: Skim = new Skim()
 
@@ -45,22 +34,8 @@ export class ResponseStream {
   /** Bytes of the present chunk before this position are sent or replaced. */
   #runFrom = 0
 
-  constructor(
-    context: SessionContext,
-    facts: ClientFacts,
-    inFlight: InFlight,
-    age: FrameAge,
-    sasl: SaslObserver,
-    totals: SessionTotals,
-    outbox: Outbox,
-  ) {
-    this.#context = context
-    this.#facts = facts
-    this.#inFlight = inFlight
-    this.#age = age
-    this.#sasl = sasl
-    this.#totals = totals
-    this.#outbox = outbox
+  constructor(parts: SessionParts) {
+    this.#parts = parts
   }
 
   /** Whether an answer has begun to pass and is not yet through. */
@@ -78,7 +53,7 @@ export class ResponseStream {
         this.#bodyLeft > 0 ? this.#passBody(bytes, view, at, to, nowMs) : this.#begin(bytes, view, at, to, nowMs)
       if (next === at) break
       at = next
-      if (this.#bodyLeft === 0 && this.#inFlight.peek()?.reply !== undefined) this.#flushRun(bytes, at)
+      if (this.#bodyLeft === 0 && this.#parts.inFlight.peek()?.reply !== undefined) this.#flushRun(bytes, at)
     }
     this.#flushRun(bytes, at)
     return at
@@ -86,21 +61,21 @@ export class ResponseStream {
 
   /** Sends the answers of our own whose turn has come. */
   #flushRun(bytes: Uint8Array, to: number): void {
-    if (to > this.#runFrom) this.#outbox.toClient(bytes, this.#runFrom, to)
+    if (to > this.#runFrom) this.#parts.outbox.toClient(bytes, this.#runFrom, to)
     this.#runFrom = to
     this.sendReplies()
   }
 
   sendReplies(): void {
     if (this.#bodyLeft > 0) return
-    for (let head = this.#inFlight.peek(); head?.reply !== undefined; head = this.#inFlight.peek()) {
-      this.#outbox.toClient(head.reply, 0, head.reply.length)
-      this.#inFlight.shift()
+    for (let head = this.#parts.inFlight.peek(); head?.reply !== undefined; head = this.#parts.inFlight.peek()) {
+      this.#parts.outbox.toClient(head.reply, 0, head.reply.length)
+      this.#parts.inFlight.shift()
     }
   }
 
   #begin(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
-    const expected = this.#inFlight.peek()
+    const expected = this.#parts.inFlight.peek()
     if (expected === undefined) return this.#unasked(bytes, view, from, to)
     if (isTlsAlert(bytes, from, to)) throw new ProtocolError('bad_value', NO_KAFKA_ANSWER + SPEAKS_TLS)
     if (to - from < 8) return from
@@ -120,7 +95,8 @@ export class ResponseStream {
     if (isSasl(expected.apiKey)) {
       const whole = visibleEnd - from === frameBytes
       if (!whole && frameBytes <= REWRITE_BYTES_MAX) return from
-      if (whole) this.#sasl.sawAnswer(expected.saslStep, expected.apiKey, expected.version, bytes, bodyAt, visibleEnd)
+      if (whole)
+        this.#parts.sasl.sawAnswer(expected.saslStep, expected.apiKey, expected.version, bytes, bodyAt, visibleEnd)
     }
     return this.#planned(plan, expected, bytes, view, from, bodyAt, visibleEnd, frameBytes, nowMs)
   }
@@ -179,10 +155,10 @@ export class ResponseStream {
   #replace(plan: ResponsePlan, bytes: Uint8Array, from: number, to: number, addresses: readonly Address[]): void {
     const { endpoints, tagAt, tagBytes } = this.#sink
     if (endpoints.length === 0) return
-    if (from > this.#runFrom) this.#outbox.toClient(bytes, this.#runFrom, from)
+    if (from > this.#runFrom) this.#parts.outbox.toClient(bytes, this.#runFrom, from)
     const tagged = tagAt < 0 ? undefined : { at: tagAt, sizeBytes: tagBytes }
     const head = replaceAddresses(bytes, from, to, endpoints, addresses, plan.flexible, tagged)
-    this.#outbox.toClient(head, 0, head.length)
+    this.#parts.outbox.toClient(head, 0, head.length)
     this.#runFrom = to
   }
 
@@ -197,7 +173,7 @@ export class ResponseStream {
     let kept = 0
     for (const endpoint of endpoints) {
       if (controllers || endpoint.nodeId < 0 || !isDialable(endpoint)) continue
-      const entry = this.#context.book.learn(endpoint.nodeId, endpoint.host, endpoint.port)
+      const entry = this.#parts.context.book.learn(endpoint.nodeId, endpoint.host, endpoint.port)
       if (entry === undefined) throw new ProtocolError('bad_count', 'the cluster has more brokers than we keep')
       endpoints[kept++] = endpoint
       if (entry.local === undefined) missing = true
@@ -244,7 +220,7 @@ export class ResponseStream {
   /** What the skim found in the part just seen: stamps the throttle, counts errors and records. */
   #noticed(view: DataView, nowMs: number): void {
     const { throttleAt, throttleMs, errors } = this.#sink
-    const { counters } = this.#context
+    const { counters } = this.#parts.context
     counters.fetchedRecords += this.#sink.records
     this.#sink.records = 0
     if (errors.length > 0) {
@@ -255,12 +231,12 @@ export class ResponseStream {
     counters.brokerThrottleMs[this.#slot] = (counters.brokerThrottleMs[this.#slot] as number) + Math.max(0, throttleMs)
     if (this.#stampMs === 0 || this.#stampMs <= throttleMs) return
     view.setInt32(throttleAt, this.#stampMs)
-    this.#inFlight.peek()?.charges?.countStamped(nowMs)
+    this.#parts.inFlight.peek()?.charges?.countStamped(nowMs)
   }
 
   /** The answer goes: settle its charge, decide the stamp, count it. */
   #accept(expected: Expected, frameBytes: number, nowMs: number): void {
-    const { counters } = this.#context
+    const { counters } = this.#parts.context
     const slot = apiSlot(expected.apiKey)
     this.#slot = slot
     this.#stampMs = 0
@@ -268,24 +244,24 @@ export class ResponseStream {
     counters.brokerLatency.observeMs(slot, nowMs - expected.sentAtMs)
     const fetch = expected.apiKey === API_KEY.Fetch || expected.apiKey === API_KEY.ShareFetch
     if (fetch) {
-      this.#totals.fetchEstimateBytes = frameBytes
-      this.#totals.fetchedBytes += frameBytes
+      this.#parts.totals.fetchEstimateBytes = frameBytes
+      this.#parts.totals.fetchedBytes += frameBytes
     }
     const charges = expected.charges
     if (charges === undefined) return
     if (fetch) {
       charges.settle(expected.reservedBytes, frameBytes, nowMs)
-      this.#totals.throttleMs += charges.addedDelayMs
+      this.#parts.totals.throttleMs += charges.addedDelayMs
     }
     expected.reservedBytes = 0
     const debtMs = Math.ceil(charges.debtMs(nowMs))
-    this.#stampMs = Math.min(debtMs, this.#facts.behaviour.stampMs(expected.apiKey))
+    this.#stampMs = Math.min(debtMs, this.#parts.facts.behaviour.stampMs(expected.apiKey))
   }
 
   #finish(nowMs: number): void {
-    this.#inFlight.peek()?.charges?.release()
-    this.#inFlight.shift()
-    this.#age.answerDelivered(nowMs)
+    this.#parts.inFlight.peek()?.charges?.release()
+    this.#parts.inFlight.shift()
+    this.#parts.age.answerDelivered(nowMs)
   }
 
   /** An answer of an API or a version that the codec does not know passes as it is. */
@@ -310,8 +286,8 @@ export class ResponseStream {
     if (visibleEnd - from < frameBytes) return from
     const lowered = lowerApiVersions(bytes.subarray(from, visibleEnd), expected.version, expected.correlationId)
     this.#accept(expected, frameBytes, nowMs)
-    if (from > this.#runFrom) this.#outbox.toClient(bytes, this.#runFrom, from)
-    this.#outbox.toClient(lowered, 0, lowered.length)
+    if (from > this.#runFrom) this.#parts.outbox.toClient(bytes, this.#runFrom, from)
+    this.#parts.outbox.toClient(lowered, 0, lowered.length)
     this.#runFrom = visibleEnd
     this.#finish(nowMs)
     return visibleEnd
@@ -319,14 +295,14 @@ export class ResponseStream {
 
   /** Bytes from the broker while nothing is owed: a raw SASL challenge, or not Kafka's protocol. */
   #unasked(bytes: Uint8Array, view: DataView, from: number, to: number): number {
-    if (!this.#sasl.rawTokens) {
+    if (!this.#parts.sasl.rawTokens) {
       throw new ProtocolError('bad_value', `the broker sent what nobody asked for${hint(bytes, from, to)}`)
     }
     if (to - from < 4) return from
     const size = view.getInt32(from)
     if (size < 0 || size > REWRITE_BYTES_MAX) throw new ProtocolError('bad_length', `a SASL challenge of ${size} bytes`)
     if (to - from < 4 + size) return from
-    this.#sasl.sawRawChallenge(bytes, from + 4, from + 4 + size)
+    this.#parts.sasl.sawRawChallenge(bytes, from + 4, from + 4 + size)
     return from + 4 + size
   }
 

@@ -15,8 +15,9 @@ import { FrameAge } from './frame-age.ts'
 import { InFlight } from './in-flight.ts'
 import { SaslObserver } from './observe-sasl.ts'
 import type { Outbox } from './outbox.ts'
-import { ForeignBytes, RequestStream, type SessionTotals } from './request-stream.ts'
+import { ForeignBytes, RequestStream } from './request-stream.ts'
 import { ResponseStream } from './response-stream.ts'
+import type { SessionParts, SessionTotals } from './session-parts.ts'
 import { type State, transition } from './states.ts'
 
 /** Why the client's bytes are not taken further, as far as the session is concerned. */
@@ -48,8 +49,17 @@ export class Session {
       this.#facts.sawPrincipal(principal)
       outbox.identified()
     })
-    this.#requests = new RequestStream(context, this.#facts, this.#inFlight, this.#age, sasl, this.totals, outbox)
-    this.#answers = new ResponseStream(context, this.#facts, this.#inFlight, this.#age, sasl, this.totals, outbox)
+    const parts: SessionParts = {
+      context,
+      facts: this.#facts,
+      inFlight: this.#inFlight,
+      age: this.#age,
+      sasl,
+      totals: this.totals,
+      outbox,
+    }
+    this.#requests = new RequestStream(parts)
+    this.#answers = new ResponseStream(parts)
   }
 
   get identity(): Identity {
