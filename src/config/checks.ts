@@ -3,8 +3,9 @@
  * collide. They look at the document as it was written and pass over what is malformed, so that one run finds every fault.
  */
 import { BURST_MAX_MS, BURST_MIN_MS } from '../bounds.ts'
+import { DIMENSIONS, type Dimension } from '../policy/dimensions.ts'
 import { compilePattern } from '../policy/match.ts'
-import { type Burst, DIMENSIONS, type Dimension, MATCH_FIELDS } from '../policy/quota-rule.ts'
+import { type Burst, PLAIN_FIELDS as MATCH_FIELDS } from '../policy/quota-rule.ts'
 import { collide, type HostPort, parseAddress, parseBrokerPorts, reaches } from './addresses.ts'
 import { quantityOf } from './schema.ts'
 import { isDuration, parseAmount, parseDuration, parseRate } from './units.ts'

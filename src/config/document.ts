@@ -1,5 +1,6 @@
 /** The document that `schema.ts` gives out: every value found to be right and turned into plain numbers, not yet put together. */
-import type { Dimension, MatchField, Mode } from '../policy/quota-rule.ts'
+import type { Dimension } from '../policy/dimensions.ts'
+import type { MatchField, Mode } from '../policy/quota-rule.ts'
 import type { BrokerPorts, HostPort } from './addresses.ts'
 
 /** The levels of `log.level`, from the most talkative. */

@@ -13,8 +13,8 @@ import {
   STAMP_MAX_MS,
 } from '../bounds.ts'
 import { API_NAMES, EXEMPT_REASONS } from '../policy/api-classes.ts'
+import { type Dimension, UNITS } from '../policy/dimensions.ts'
 import { compilePattern } from '../policy/match.ts'
-import type { Dimension } from '../policy/quota-rule.ts'
 import { parseAddress, parseAddresses, parseBrokerPorts, parseHost } from './addresses.ts'
 import { type Document, type LimitDocument, LOG_LEVELS } from './document.ts'
 import { suggestion } from './suggest.ts'
@@ -22,7 +22,7 @@ import { parseAmount, parseDuration, parseRate, type Quantity } from './units.ts
 
 /** What a dimension counts. */
 export function quantityOf(dimension: Dimension): Quantity {
-  return dimension === 'requests' ? 'requests' : 'bytes'
+  return UNITS[dimension] === 'bytes' ? 'bytes' : 'requests'
 }
 
 /** An object that refuses keys it does not know: one line for each, with what was probably meant. */

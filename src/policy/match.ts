@@ -5,6 +5,7 @@
  * first characters of a value only.
  */
 import { PATTERN_CHARS_MAX, REGEX_INPUT_CHARS_MAX, REGEX_REPEATS_MAX } from '../bounds.ts'
+import { compileAddress } from './match-address.ts'
 import type { Match, MatchField } from './quota-rule.ts'
 
 /** How closely a pattern names its values; larger is more specific. */
@@ -113,38 +114,91 @@ function repeatsBranchingGroup(plain: string): boolean {
   }
 }
 
-/** A compiled `match`: every field must match, by any of its patterns. */
+/** What is asked about: a value for every field that a quota may match; '' where there is none. */
+export type Facts = (field: MatchField) => string
+
+/** Whether a request is meant, and by which clause: for people. */
+export interface Verdict {
+  readonly matched: boolean
+  /** The pattern that matched in each field (`clientId "checkout-*"`), or the field that did not and why. */
+  readonly why: string
+}
+
+/** A compiled `match` with its exceptions: every field must match, by any of its patterns, and no exception. */
 export interface Matcher {
-  /** The pattern that matched in each field, for people (`clientId "checkout-*"`); undefined when a field does not match. */
-  explain(facts: Readonly<Record<MatchField, string>>): string | undefined
+  /** Whether it matches, in all fields but `ignoring`. Cheaper than `explain`. */
+  matches(facts: Facts, ignoring?: MatchField): boolean
+  explain(facts: Facts): Verdict
   /** Larger is more specific: first the number of fields, then the kinds of their patterns, then their letters. */
   readonly specificity: number
+  /** Whether some clause, exceptions included, asks about this field. */
+  asks(field: MatchField): boolean
+}
+
+interface Clause {
+  readonly field: MatchField
+  readonly patterns: readonly Pattern[]
 }
 
 const KIND_WEIGHT: Readonly<Record<PatternKind, number>> = { exact: 3, glob: 2, regex: 1 }
 
 /** @throws RangeError as `compilePattern` */
-export function compileMatch(match: Match): Matcher {
-  const fields = Object.entries(match).map(([field, texts]) => ({
+export function compileMatch(match: Match, except: readonly Match[] = []): Matcher {
+  const clauses = compileClauses(match)
+  const exceptions = except.map(compileClauses)
+  return {
+    specificity: specificityOf(clauses),
+    asks: (field) => [clauses, ...exceptions].flat().some((clause) => clause.field === field),
+    matches: (facts, ignoring) =>
+      clauses.every((clause) => clause.field === ignoring || hitOf(clause, facts) !== undefined) &&
+      !exceptions.some((exception) => isExcepted(exception, facts, ignoring)),
+    explain: (facts) => {
+      const reasons: string[] = []
+      for (const clause of clauses) {
+        const hit = hitOf(clause, facts)
+        if (hit === undefined) return { matched: false, why: missOf(clause, facts) }
+        reasons.push(`${clause.field} ${JSON.stringify(hit.text)}`)
+      }
+      const exception = exceptions.find((candidate) => isExcepted(candidate, facts))
+      if (exception !== undefined) return { matched: false, why: `excepted: ${hitsOf(exception, facts)}` }
+      return { matched: true, why: reasons.length === 0 ? 'matches everything' : reasons.join(', ') }
+    },
+  }
+}
+
+function compileClauses(match: Match): readonly Clause[] {
+  return Object.entries(match).map(([field, texts]) => ({
     field: field as MatchField,
-    patterns: texts.map(compilePattern),
+    patterns: (texts ?? []).map(field === 'address' ? compileAddress : compilePattern),
   }))
+}
+
+function specificityOf(clauses: readonly Clause[]): number {
   let specificity = 0
-  for (const { patterns } of fields) {
+  for (const { patterns } of clauses) {
     const kind = Math.min(...patterns.map((pattern) => KIND_WEIGHT[pattern.kind]))
     const literalChars = Math.min(...patterns.map((pattern) => pattern.literalChars))
     specificity += 1_000_000 + kind * 10_000 + literalChars
   }
-  return {
-    specificity,
-    explain: (facts) => {
-      const reasons: string[] = []
-      for (const { field, patterns } of fields) {
-        const hit = patterns.find((pattern) => pattern.matches(facts[field]))
-        if (hit === undefined) return undefined
-        reasons.push(`${field} ${JSON.stringify(hit.text)}`)
-      }
-      return reasons.join(', ')
-    },
-  }
+  return specificity
+}
+
+function hitOf({ field, patterns }: Clause, facts: Facts): Pattern | undefined {
+  const value = facts(field)
+  return patterns.find((pattern) => pattern.matches(value))
+}
+
+/** What is not known yet of a topic excepts nothing. */
+function isExcepted(exception: readonly Clause[], facts: Facts, ignoring?: MatchField): boolean {
+  return exception.every((clause) => clause.field !== ignoring && hitOf(clause, facts) !== undefined)
+}
+
+function hitsOf(clauses: readonly Clause[], facts: Facts): string {
+  return clauses.map((clause) => `${clause.field} ${JSON.stringify(hitOf(clause, facts)?.text)}`).join(', ')
+}
+
+function missOf({ field, patterns }: Clause, facts: Facts): string {
+  const value = facts(field)
+  const is = value === '' ? 'is not known or empty' : `is ${JSON.stringify(value)}`
+  return `${field} ${is}, not ${patterns.map(({ text }) => JSON.stringify(text)).join(' or ')}`
 }

@@ -3,38 +3,87 @@
  * one with a new `version`, and sessions resolve again when they see it.
  */
 import { BUCKET_KEY_CHARS_MAX } from '../bounds.ts'
-import { type ApiClass, apiClassOf, apiNameOf } from './api-classes.ts'
-import type { Identity } from './identity.ts'
-import { compileMatch, type Matcher } from './match.ts'
+import { apiNameOf } from './api-classes.ts'
 import {
-  type Burst,
-  DIMENSIONS,
   type Dimension,
-  type Limit,
-  type MatchField,
-  type Mode,
-  type QuotaRule,
-} from './quota-rule.ts'
+  isLevel,
+  isOfConnection,
+  isOfTopic,
+  LEVEL_DIMENSIONS,
+  type LevelDimension,
+  measures,
+  RATE_DIMENSIONS,
+  type RateDimension,
+} from './dimensions.ts'
+import type { Identity } from './identity.ts'
+import { compileMatch, type Facts, type Matcher } from './match.ts'
+import type { Burst, Limit, MatchField, Mode, Priority, QuotaRule, Share } from './quota-rule.ts'
 
 /** One bucket that a request of this client is charged to. */
 export interface Applicable {
   readonly quota: string
-  readonly dimension: Dimension
+  readonly dimension: RateDimension
   /** What shares the bucket: `clientId=checkout-7`; '' where the quota has one bucket for all. */
   readonly key: string
-  /** Units (bytes, requests) per millisecond. */
+  /** Units (bytes, records, requests …) per millisecond. */
   readonly ratePerMs: number
   /** What may go at once, as milliseconds of the rate. */
   readonly burstMs: number
   readonly mode: Mode
   /** What matched, for people: `clientId "checkout-*"; override clientId "checkout-batch"`. */
   readonly why: string
+  /** Until when the limit comes down to `ratePerMs`; 0: it is in force. */
+  readonly rampEndsAtMs: number
+  /** Which part of a divided bucket is meant; undefined where whoever comes first is served first. */
+  readonly share?: ShareOf | undefined
+}
+
+/** One key of a divided bucket. */
+export interface ShareOf {
+  readonly key: string
+  readonly weight: number
+  readonly priority: Priority
+  /** As `Share.minimum`. */
+  readonly minimum: number
+}
+
+/** One gauge that a request or connection is counted in. */
+export interface LevelApplicable {
+  readonly quota: string
+  readonly dimension: LevelDimension
+  readonly key: string
+  /** How many at a time. */
+  readonly max: number
+  readonly mode: Mode
+  readonly why: string
+}
+
+/** What a quota says to one kind of request, for people. */
+export interface Explained {
+  readonly quota: string
+  readonly applies: boolean
+  /** Which clause matched or did not. */
+  readonly why: string
+  readonly rates: readonly Applicable[]
+  readonly levels: readonly LevelApplicable[]
+}
+
+export interface PolicyOptions {
+  /** Every quota only observes, whatever its own mode. */
+  readonly observe?: boolean
+  /** By quota: until when its limit comes down from what is used. */
+  readonly rampEndsAtMs?: ReadonlyMap<string, number>
 }
 
 interface CompiledOverride {
   readonly matcher: Matcher
   readonly limit: Limit
   readonly burst: Burst | undefined
+  readonly per: readonly MatchField[] | undefined
+  /** Keeps keys of its own `per` apart from those of the quota. */
+  readonly label: string
+  readonly weight: number | undefined
+  readonly priority: Priority | undefined
 }
 
 interface CompiledRule {
@@ -42,9 +91,17 @@ interface CompiledRule {
   readonly matcher: Matcher
   /** The most specific first. */
   readonly overrides: readonly CompiledOverride[]
+  /** Asks about the topic somewhere: it applies to each topic that a request carries, not to the request. */
+  readonly isOfTopic: boolean
 }
 
-type Facts = Readonly<Record<MatchField, string>>
+/** What one rule says once an override has been found, or none. */
+interface Terms {
+  readonly rule: QuotaRule
+  readonly override: CompiledOverride | undefined
+  readonly facts: Facts
+  readonly why: string
+}
 
 let lastVersion = 0
 
@@ -52,69 +109,203 @@ let lastVersion = 0
 export class PolicySet {
   /** Differs from that of every other set of this process, and grows. */
   readonly version: number = ++lastVersion
+  readonly #requestRules: readonly CompiledRule[]
+  readonly #topicRules: readonly CompiledRule[]
   readonly #rules: readonly CompiledRule[]
   readonly #isObserving: boolean
+  readonly #rampEndsAtMs: ReadonlyMap<string, number>
 
-  /**
-   * @param options.observe every quota only observes, whatever its own mode
-   * @throws RangeError for a pattern that is none; a configuration that was loaded has no such pattern
-   */
-  constructor(rules: readonly QuotaRule[], options: { readonly observe?: boolean } = {}) {
+  /** @throws RangeError for a pattern that is none; a configuration that was loaded has no such pattern */
+  constructor(rules: readonly QuotaRule[], options: PolicyOptions = {}) {
     this.#rules = rules.map(compileRule)
+    this.#requestRules = this.#rules.filter((compiled) => !compiled.isOfTopic)
+    this.#topicRules = this.#rules.filter((compiled) => compiled.isOfTopic)
     this.#isObserving = options.observe ?? false
+    this.#rampEndsAtMs = options.rampEndsAtMs ?? new Map()
   }
 
-  /** Every bucket that a request of this API by this client is charged to; empty for an API that is exempt. */
+  /** Every bucket that a request of this API by this client is charged to, whatever topics it carries. */
   resolve(identity: Identity, apiKey: number): readonly Applicable[] {
-    const apiClass = apiClassOf(apiKey)
-    if (apiClass === 'exempt') return []
-    const { clientId, principal, software } = identity
-    const facts: Facts = { clientId, principal, software, api: apiNameOf(apiKey) }
-    return this.#rules.flatMap((compiled) => this.#resolveRule(compiled, facts, apiClass))
+    const facts = factsOf(identity, apiNameOf(apiKey), '')
+    return this.#requestRules.flatMap((compiled) =>
+      this.#rates(compiled, facts, (dimension) => !isOfConnection(dimension) && measures(dimension, apiKey)),
+    )
   }
 
-  #resolveRule({ rule, matcher, overrides }: CompiledRule, facts: Facts, apiClass: ApiClass): Applicable[] {
-    const matched = matcher.explain(facts)
-    if (matched === undefined) return []
-    let override: CompiledOverride | undefined
-    let why = matched === '' ? 'matches everything' : matched
-    for (const candidate of overrides) {
-      const reason = candidate.matcher.explain(facts)
-      if (reason === undefined) continue
-      override = candidate
-      why = `${why}; override ${reason}`
-      break
+  /** Whether some quota tells the topics of such requests apart: only then is it worth looking for them. */
+  asksForTopics(identity: Identity, apiKey: number): boolean {
+    if (this.#topicRules.length === 0) return false
+    const facts = factsOf(identity, apiNameOf(apiKey), '')
+    return this.#topicRules.some(
+      ({ rule, matcher }) =>
+        RATE_DIMENSIONS.some((dimension) => mayLimit(rule, dimension) && measuresTopic(dimension, apiKey)) &&
+        matcher.matches(facts, 'topic'),
+    )
+  }
+
+  /** The buckets for the part of a request that is of this topic. */
+  resolveTopic(identity: Identity, apiKey: number, topic: string): readonly Applicable[] {
+    const facts = factsOf(identity, apiNameOf(apiKey), topic)
+    return this.#topicRules.flatMap((compiled) =>
+      this.#rates(compiled, facts, (dimension) => measuresTopic(dimension, apiKey)),
+    )
+  }
+
+  /** The gauges of requests waiting at the broker. */
+  resolveInFlight(identity: Identity, apiKey: number): readonly LevelApplicable[] {
+    if (!measures('inFlight', apiKey)) return []
+    const facts = factsOf(identity, apiNameOf(apiKey), '')
+    return this.#requestRules.flatMap((compiled) => this.#levels(compiled, facts, ['inFlight']))
+  }
+
+  /** What a connection as a whole is counted in. */
+  resolveConnection(identity: Identity): {
+    readonly rates: readonly Applicable[]
+    readonly levels: readonly LevelApplicable[]
+  } {
+    const facts = factsOf({ ...identity, group: '' }, '', '')
+    return {
+      rates: this.#requestRules.flatMap((compiled) =>
+        this.#rates(compiled, facts, (dimension) => dimension === 'newConnections'),
+      ),
+      levels: this.#requestRules.flatMap((compiled) => this.#levels(compiled, facts, ['connections'])),
     }
+  }
+
+  /** What every quota says to such a request, those that do not apply included. `topic` '': none in particular. */
+  explain(identity: Identity, apiKey: number, topic: string): readonly Explained[] {
+    const facts = factsOf(identity, apiNameOf(apiKey), topic)
+    return this.#rules.map((compiled) => {
+      const { matched, why } = compiled.matcher.explain(facts)
+      const wanted = (dimension: Dimension): boolean =>
+        isOfConnection(dimension) ||
+        (compiled.isOfTopic ? measuresTopic(dimension, apiKey) : measures(dimension, apiKey))
+      const rates = this.#rates(compiled, facts, wanted)
+      const levels = this.#levels(compiled, facts, LEVEL_DIMENSIONS.filter(wanted))
+      const applies = rates.length + levels.length > 0
+      return {
+        quota: compiled.rule.name,
+        applies,
+        why: applies ? (rates[0] ?? levels[0])!.why : matched ? this.#idleWhy(compiled, facts) : why,
+        rates,
+        levels,
+      }
+    })
+  }
+
+  /** Why a quota that matches limits nothing. */
+  #idleWhy(compiled: CompiledRule, facts: Facts): string {
+    const { override } = this.#terms(compiled, facts) ?? {}
+    const limited = Object.keys({ ...compiled.rule.limit, ...override?.limit })
+    return `matches, but limits ${limited.join(', ')}, which ${facts('api')} does not use or which is lifted`
+  }
+
+  #terms({ rule, matcher, overrides }: CompiledRule, facts: Facts): Terms | undefined {
+    if (!matcher.matches(facts)) return undefined
+    const override = overrides.find((candidate) => candidate.matcher.matches(facts))
+    const { why } = matcher.explain(facts)
+    if (override === undefined) return { rule, override, facts, why }
+    return { rule, override, facts, why: `${why}; override ${override.matcher.explain(facts).why}` }
+  }
+
+  #rates(compiled: CompiledRule, facts: Facts, wanted: (dimension: RateDimension) => boolean): Applicable[] {
+    const terms = this.#terms(compiled, facts)
+    if (terms === undefined) return []
     const applicable: Applicable[] = []
-    for (const dimension of DIMENSIONS) {
-      const perSecond = override?.limit[dimension] ?? rule.limit[dimension]
-      if (perSecond === undefined || perSecond === Number.POSITIVE_INFINITY || !measures(dimension, apiClass)) continue
+    for (const dimension of RATE_DIMENSIONS) {
+      const perSecond = limitOf(terms, dimension)
+      if (perSecond === undefined || !wanted(dimension)) continue
       applicable.push({
-        quota: rule.name,
+        quota: terms.rule.name,
         dimension,
-        key: bucketKey(rule.per, facts),
+        key: keyOf(terms),
         ratePerMs: perSecond / 1000,
-        burstMs: burstMsOf(override?.burst ?? rule.burst, perSecond),
-        mode: this.#isObserving ? 'observe' : rule.mode,
-        why,
+        burstMs: burstMsOf(terms.override?.burst ?? terms.rule.burst, perSecond),
+        mode: this.#isObserving ? 'observe' : terms.rule.mode,
+        why: terms.why,
+        rampEndsAtMs: this.#rampEndsAtMs.get(terms.rule.name) ?? 0,
+        share: terms.rule.share === undefined ? undefined : shareOf(terms.rule.share, terms),
       })
     }
     return applicable
   }
-}
 
-function compileRule(rule: QuotaRule): CompiledRule {
-  const overrides = rule.overrides.map(({ match, limit, burst }) => ({ matcher: compileMatch(match), limit, burst }))
-  return {
-    rule,
-    matcher: compileMatch(rule.match),
-    overrides: overrides.sort((a, b) => b.matcher.specificity - a.matcher.specificity),
+  #levels(compiled: CompiledRule, facts: Facts, wanted: readonly LevelDimension[]): LevelApplicable[] {
+    const terms = wanted.length === 0 ? undefined : this.#terms(compiled, facts)
+    if (terms === undefined) return []
+    return wanted.flatMap((dimension) => {
+      const max = limitOf(terms, dimension)
+      if (max === undefined) return []
+      const mode = this.#isObserving ? 'observe' : terms.rule.mode
+      return [{ quota: terms.rule.name, dimension, key: keyOf(terms), max, mode, why: terms.why }]
+    })
   }
 }
 
-function measures(dimension: Dimension, apiClass: ApiClass): boolean {
-  if (dimension === 'produceBytes') return apiClass === 'produce'
-  return dimension === 'requests' || apiClass === 'fetch'
+function compileRule(rule: QuotaRule): CompiledRule {
+  const overrides = rule.overrides
+    .map(({ match, except = [], ...own }) => ({
+      limit: own.limit,
+      burst: own.burst,
+      per: own.per,
+      weight: own.weight,
+      priority: own.priority,
+      matcher: compileMatch(match, except),
+      label: JSON.stringify(except.length === 0 ? match : [match, except]),
+    }))
+    .sort((a, b) => b.matcher.specificity - a.matcher.specificity)
+  const matcher = compileMatch(rule.match, rule.except)
+  const keyFields = [rule.per, rule.share?.by ?? [], ...overrides.map(({ per = [] }) => per)].flat()
+  const isOfTopic =
+    keyFields.includes('topic') ||
+    [matcher, ...overrides.map((override) => override.matcher)].some((m) => m.asks('topic'))
+  return { rule, matcher, overrides, isOfTopic }
+}
+
+/** Whether the quota or one of its overrides limits this at all. */
+function mayLimit({ limit, overrides }: QuotaRule, dimension: Dimension): boolean {
+  return [limit, ...overrides.map((override) => override.limit)].some((of) => of[dimension] !== undefined)
+}
+
+/** A request counts once for each topic that it carries. */
+function measuresTopic(dimension: Dimension, apiKey: number): boolean {
+  if (isLevel(dimension)) return false
+  return (
+    measures(dimension, apiKey) && (isOfTopic(dimension) ? true : dimension === 'requests' && carriesTopics(apiKey))
+  )
+}
+
+function carriesTopics(apiKey: number): boolean {
+  return measures('produceBytes', apiKey) || measures('fetchBytes', apiKey)
+}
+
+function factsOf(identity: Identity, api: string, topic: string): Facts {
+  return (field) => {
+    if (field === 'api') return api
+    if (field === 'topic') return topic
+    if (field.startsWith('labels.')) return identity.labels[field.slice('labels.'.length)] ?? ''
+    return identity[field as Exclude<keyof Identity, 'labels'>]
+  }
+}
+
+function limitOf({ rule, override }: Terms, dimension: Dimension): number | undefined {
+  const limit = override?.limit[dimension] ?? rule.limit[dimension]
+  return limit === Number.POSITIVE_INFINITY ? undefined : limit
+}
+
+function keyOf({ rule, override, facts }: Terms): string {
+  if (override?.per === undefined) return bucketKey(rule.per, facts)
+  const key = bucketKey(override.per, facts)
+  return shortened(key === '' ? override.label : `${override.label} ${key}`)
+}
+
+function shareOf(share: Share, { override, facts }: Terms): ShareOf {
+  return {
+    key: bucketKey(share.by, facts),
+    weight: override?.weight ?? share.weight,
+    priority: override?.priority ?? share.priority,
+    minimum: share.minimum,
+  }
 }
 
 function burstMsOf(burst: Burst, perSecond: number): number {
@@ -125,10 +316,11 @@ function burstMsOf(burst: Burst, perSecond: number): number {
 function bucketKey(per: readonly MatchField[], facts: Facts): string {
   const [only] = per
   if (only === undefined) return ''
-  const key =
-    per.length === 1
-      ? `${only}=${facts[only]}`
-      : per.map((field) => `${field}(${facts[field].length})=${facts[field]}`).join(' ')
+  if (per.length === 1) return shortened(`${only}=${facts(only)}`)
+  return shortened(per.map((field) => `${field}(${facts(field).length})=${facts(field)}`).join(' '))
+}
+
+function shortened(key: string): string {
   if (key.length <= BUCKET_KEY_CHARS_MAX) return key
   const tail = `…${hashOf(key, 0x811c9dc5)}${hashOf(key, 0x01000193)}`
   return key.slice(0, BUCKET_KEY_CHARS_MAX - tail.length) + tail

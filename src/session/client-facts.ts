@@ -4,7 +4,7 @@
  */
 
 import type { ClientBehaviour } from '../policy/client-libraries.ts'
-import type { Identity } from '../policy/identity.ts'
+import { type Identity, NOBODY } from '../policy/identity.ts'
 import { ChargeSet } from './charge-set.ts'
 import type { SessionContext } from './context.ts'
 import { API_SLOTS, apiSlot } from './counters.ts'
@@ -13,7 +13,7 @@ const decoder = new TextDecoder()
 
 export class ClientFacts {
   readonly #context: SessionContext
-  #identity: Identity = { clientId: '', principal: '', software: '', softwareVersion: '' }
+  #identity: Identity = NOBODY
   #clientIdBytes: Uint8Array = new Uint8Array(0)
   #behaviour: ClientBehaviour
   #policyVersion: number

@@ -3,7 +3,7 @@
  * series when it is scraped; nothing here knows labels or text formats (design.md §9).
  */
 
-import type { Dimension } from '../policy/quota-rule.ts'
+import { RATE_DIMENSIONS, type RateDimension } from '../policy/dimensions.ts'
 
 /** API keys 0–126 have a slot of their own; every other key shares the last one, shown as `unknown`. */
 export const API_SLOTS = 128
@@ -48,11 +48,15 @@ export interface QuotaCounts {
   stampedRequests: number
   /** Requests that were held. */
   heldRequests: number
-  /** Requests that would have been held or stamped, in observe mode. */
+  /** Requests (of `mutations`) and connections that were turned away. */
+  refusedRequests: number
+  /** Requests that would have been held, stamped or refused, in observe mode. */
   observedRequests: number
   throttleMs: number
+  /** Bytes, request or answer, of the requests that met (or would have met) a delay. */
+  throttledBytes: number
   /** Charged so far, by what the quota limits; bytes and requests do not add up. */
-  readonly used: Record<Dimension, number>
+  readonly used: Record<RateDimension, number>
   /** Requests let go before their time because holding longer would have broken the client. */
   floorExceeded: number
 }
@@ -107,9 +111,11 @@ export class Counters {
       counts = {
         stampedRequests: 0,
         heldRequests: 0,
+        refusedRequests: 0,
         observedRequests: 0,
         throttleMs: 0,
-        used: { produceBytes: 0, fetchBytes: 0, requests: 0 },
+        throttledBytes: 0,
+        used: Object.fromEntries(RATE_DIMENSIONS.map((d) => [d, 0])) as Record<RateDimension, number>,
         floorExceeded: 0,
       }
       this.#quotas.set(name, counts)

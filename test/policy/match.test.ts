@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { compileMatch, compilePattern } from '../../src/policy/match.ts'
+import { compileMatch, compilePattern, type Facts } from '../../src/policy/match.ts'
+import type { MatchField } from '../../src/policy/quota-rule.ts'
 
 describe('compilePattern', () => {
   // [pattern, kind, values that match, values that do not]
@@ -79,13 +80,76 @@ describe('compilePattern', () => {
 })
 
 describe('compileMatch', () => {
-  const facts = { clientId: 'checkout-7', principal: 'alice', software: 'sarama', api: 'Fetch' }
+  const facts =
+    (values: Partial<Record<MatchField, string>>): Facts =>
+    (field) =>
+      values[field] ?? ''
+  const alice = { clientId: 'checkout-7', principal: 'alice', 'labels.app': 'shop' } as const
 
   test('any pattern of a field, every field, and says which', () => {
-    const matcher = compileMatch({ clientId: ['cart-*', 'checkout-*'], principal: ['alice'] })
-    assert.equal(matcher.explain(facts), 'clientId "checkout-*", principal "alice"')
-    assert.equal(matcher.explain({ ...facts, principal: 'bob' }), undefined)
-    assert.equal(compileMatch({}).explain(facts), '')
+    const matcher = compileMatch({ clientId: ['cart-*', 'checkout-*'], principal: ['alice'], 'labels.app': ['shop'] })
+    assert.deepEqual(matcher.explain(facts(alice)), {
+      matched: true,
+      why: 'clientId "checkout-*", principal "alice", labels.app "shop"',
+    })
+    assert.ok(matcher.matches(facts(alice)))
+    const bob = facts({ ...alice, principal: 'bob' })
+    assert.deepEqual(matcher.explain(bob), { matched: false, why: 'principal is "bob", not "alice"' })
+    assert.ok(!matcher.matches(bob))
+    assert.ok(matcher.matches(bob, 'principal'), 'a field can be left out of account')
+    assert.deepEqual(compileMatch({}).explain(facts({})), { matched: true, why: 'matches everything' })
+    assert.match(
+      compileMatch({ group: ['g', 'h'] }).explain(facts({})).why,
+      /group is not known or empty, not "g" or "h"/,
+    )
+  })
+
+  test('an exception matches as a whole, and says which', () => {
+    const matcher = compileMatch({ clientId: ['checkout-*'] }, [
+      { principal: ['alice'], 'labels.app': ['s*'] },
+      { topic: ['t'] },
+    ])
+    assert.deepEqual(matcher.explain(facts(alice)), {
+      matched: false,
+      why: 'excepted: principal "alice", labels.app "s*"',
+    })
+    assert.ok(!matcher.matches(facts(alice)))
+    assert.ok(matcher.matches(facts({ ...alice, 'labels.app': 'x' })))
+    assert.ok(!matcher.matches(facts({ clientId: 'checkout-1', topic: 't' })))
+    assert.ok(matcher.matches(facts({ clientId: 'checkout-1', topic: 't' }), 'topic'), 'while the topic is not known')
+    assert.deepEqual([matcher.asks('topic'), matcher.asks('clientId'), matcher.asks('group')], [true, true, false])
+  })
+
+  test('addresses match by network', () => {
+    const rows: [string, string[], string[]][] = [
+      ['10.1.2.3', ['10.1.2.3', '::ffff:10.1.2.3'], ['10.1.2.4', '', 'x', '::10.1.2.3']],
+      ['10.0.0.0/8', ['10.255.0.1', '::ffff:10.0.0.1'], ['11.0.0.1']],
+      ['0.0.0.0/0', ['1.2.3.4'], ['::1', 'fd00::1']],
+      ['192.168.4.0/22', ['192.168.7.255'], ['192.168.8.0']],
+      ['fd00::/8', ['fd12:3456::1', 'FD00::'], ['fe00::1', '10.0.0.1']],
+      ['::1', ['::1', '0:0:0:0:0:0:0:1'], ['::2']],
+      ['2001:db8::/33', ['2001:db8:7fff::1'], ['2001:db8:8000::1']],
+      ['::/0', ['::1', '10.0.0.1'], ['', 'a::b::c', '1:2:3', '1:2:3:4:5:6:7:8:9', '999.1.1.1']],
+    ]
+    for (const [pattern, yes, no] of rows) {
+      const matcher = compileMatch({ address: [pattern] })
+      for (const address of yes) assert.ok(matcher.matches(facts({ address })), `${pattern} ${address}`)
+      for (const address of no) assert.ok(!matcher.matches(facts({ address })), `${pattern} not ${address}`)
+    }
+    for (const bad of [
+      '10.0.0',
+      '10.0.0.0/33',
+      '10.0.0.0/',
+      '10.0.0.0/x',
+      'fd00::/129',
+      'host',
+      '10.0.0.0/8/8',
+      '10.0.0.256',
+    ]) {
+      assert.throws(() => compileMatch({ address: [bad] }), RangeError, bad)
+    }
+    const [network, address] = [compileMatch({ address: ['10.0.0.0/8'] }), compileMatch({ address: ['10.0.0.1'] })]
+    assert.ok(address.specificity > network.specificity)
   })
 
   test('more fields are more specific, then exact over glob over regex, then more letters', () => {

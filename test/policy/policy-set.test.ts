@@ -3,17 +3,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { API_KEY } from 'kafka-protocol-codec'
 import { API_NAMES, apiClassOf, apiNameOf, EXEMPT_REASONS } from '../../src/policy/api-classes.ts'
-import type { Identity } from '../../src/policy/identity.ts'
+import { DIMENSIONS } from '../../src/policy/dimensions.ts'
+import { type Identity, NOBODY } from '../../src/policy/identity.ts'
 import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
 
-const client = (facts: Partial<Identity> = {}): Identity => ({
-  clientId: '',
-  principal: '',
-  software: '',
-  softwareVersion: '',
-  ...facts,
-})
+const client = (facts: Partial<Identity> = {}): Identity => ({ ...NOBODY, ...facts })
 
 const rule = (parts: Partial<QuotaRule>): QuotaRule => ({
   name: 'q',
@@ -162,5 +157,143 @@ describe('API classes', () => {
     assert.equal(apiClassOf(3), 'metadata')
     assert.equal(apiNameOf(-1), '')
     assert.equal(apiClassOf(999), 'exempt')
+  })
+})
+
+describe('what a quota can measure', () => {
+  const all = Object.fromEntries(DIMENSIONS.map((dimension, i) => [dimension, i + 1]))
+  const policy = new PolicySet([rule({ limit: all })])
+
+  test('each API is charged in its own dimensions', () => {
+    const of = (api: number): string[] => policy.resolve(client(), api).map(({ dimension }) => dimension)
+    assert.deepEqual(of(API_KEY.Produce), ['produceBytes', 'produceRecords', 'requests'])
+    assert.deepEqual(of(API_KEY.Fetch), ['fetchBytes', 'fetchRecords', 'requests'])
+    assert.deepEqual(of(API_KEY.ShareFetch), ['fetchBytes', 'fetchRecords', 'requests'])
+    assert.deepEqual(of(API_KEY.Metadata), ['requests'])
+    assert.deepEqual(of(API_KEY.OffsetCommit), ['requests', 'commits'])
+    assert.deepEqual(of(API_KEY.JoinGroup), ['joins'])
+    assert.deepEqual(of(API_KEY.ConsumerGroupHeartbeat), ['joins'])
+    assert.deepEqual(of(API_KEY.CreateTopics), ['requests', 'mutations'])
+    assert.deepEqual(of(API_KEY.AlterConfigs), ['requests'])
+    assert.deepEqual(of(API_KEY.Heartbeat), [])
+  })
+
+  test('a connection is counted as a whole, requests at the broker by their API', () => {
+    const { rates, levels } = policy.resolveConnection(client())
+    assert.deepEqual(
+      rates.map(({ dimension }) => dimension),
+      ['newConnections'],
+    )
+    assert.deepEqual(
+      levels.map(({ dimension, max }) => [dimension, max]),
+      [['connections', 10]],
+    )
+    assert.deepEqual(
+      policy.resolveInFlight(client(), API_KEY.Fetch).map(({ max }) => max),
+      [11],
+    )
+    assert.deepEqual(policy.resolveInFlight(client(), API_KEY.Heartbeat), [])
+  })
+})
+
+describe('topics', () => {
+  const policy = new PolicySet([
+    rule({ name: 'orders', match: { topic: ['orders-*'], clientId: ['a*'] }, limit: { produceBytes: 1, requests: 2 } }),
+    rule({ name: 'each', per: ['topic'], limit: { fetchBytes: 3, inFlight: 4 } }),
+    rule({ name: 'all', limit: { produceBytes: 5 } }),
+    rule({
+      name: 'own',
+      limit: { fetchRecords: 6 },
+      overrides: [{ match: { topic: ['t'] }, limit: { fetchRecords: 7 } }],
+    }),
+  ])
+  const names = (applicable: readonly { quota: string; ratePerMs: number }[]): unknown[] =>
+    applicable.map(({ quota, ratePerMs }) => [quota, ratePerMs * 1000])
+
+  test('quotas that tell topics apart are not charged for a request as a whole', () => {
+    assert.deepEqual(names(policy.resolve(client({ clientId: 'a1' }), API_KEY.Produce)), [['all', 5]])
+    assert.deepEqual(names(policy.resolve(client(), API_KEY.Fetch)), [])
+  })
+
+  test('but for each topic', () => {
+    const of = (api: number, topic: string): unknown[] =>
+      names(policy.resolveTopic(client({ clientId: 'a1' }), api, topic))
+    assert.deepEqual(of(API_KEY.Produce, 'orders-eu'), [
+      ['orders', 1],
+      ['orders', 2],
+    ])
+    assert.deepEqual(of(API_KEY.Produce, 'clicks'), [])
+    assert.deepEqual(of(API_KEY.Fetch, 't'), [
+      ['each', 3],
+      ['own', 7],
+    ])
+    assert.deepEqual(of(API_KEY.Fetch, 'u'), [
+      ['each', 3],
+      ['own', 6],
+    ])
+    assert.deepEqual(of(API_KEY.Metadata, 'u'), [])
+  })
+
+  test('and topics are looked for only where they may matter', () => {
+    assert.ok(policy.asksForTopics(client({ clientId: 'a1' }), API_KEY.Produce))
+    assert.ok(!policy.asksForTopics(client({ clientId: 'b' }), API_KEY.Produce))
+    assert.ok(policy.asksForTopics(client(), API_KEY.Fetch))
+    assert.ok(!policy.asksForTopics(client(), API_KEY.Metadata))
+    assert.ok(!new PolicySet([rule({})]).asksForTopics(client(), API_KEY.Produce))
+  })
+})
+
+describe('keys and shares', () => {
+  test('an override may have buckets of its own', () => {
+    const policy = new PolicySet([
+      rule({
+        per: ['clientId'],
+        overrides: [
+          { match: { principal: ['a'] }, limit: {}, per: [] },
+          { match: { principal: ['b'] }, limit: {}, per: ['principal'] },
+        ],
+      }),
+    ])
+    const keyOf = (facts: Partial<Identity>): string => policy.resolve(client(facts), API_KEY.Metadata)[0]!.key
+    assert.equal(keyOf({ principal: 'a', clientId: 'x' }), keyOf({ principal: 'a', clientId: 'y' }))
+    assert.notEqual(keyOf({ principal: 'c', clientId: 'x' }), keyOf({ principal: 'c', clientId: 'y' }))
+    const keys = [keyOf({ principal: 'a' }), keyOf({ principal: 'b' }), keyOf({ clientId: 'x' }), keyOf({})]
+    assert.equal(new Set(keys).size, 4)
+  })
+
+  test('a divided bucket tells each key its weight and class', () => {
+    const share = { by: ['clientId'] as const, weight: 1, priority: 'normal' as const, minimum: 0.1 }
+    const policy = new PolicySet([
+      rule({ share, overrides: [{ match: { clientId: ['gold-*'] }, limit: {}, weight: 4, priority: 'high' }] }),
+    ])
+    const of = (clientId: string): unknown =>
+      policy.resolve(client({ clientId }), API_KEY.Metadata).map((a) => [a.key, a.share])
+    assert.deepEqual(of('gold-1'), [['', { key: 'clientId=gold-1', weight: 4, priority: 'high', minimum: 0.1 }]])
+    assert.deepEqual(of('x'), [['', { key: 'clientId=x', weight: 1, priority: 'normal', minimum: 0.1 }]])
+  })
+})
+
+describe('explain', () => {
+  test('says of every quota whether it applies and which clause decides', () => {
+    const policy = new PolicySet([
+      rule({ name: 'a', match: { clientId: ['x*'] } }),
+      rule({ name: 'b', match: { clientId: ['y'] } }),
+      rule({ name: 'c', limit: { produceBytes: 1 } }),
+      rule({ name: 'd', except: [{ clientId: ['x1'] }] }),
+      rule({ name: 'e', overrides: [{ match: { clientId: ['x1'] }, limit: { requests: Number.POSITIVE_INFINITY } }] }),
+      rule({ name: 'f', match: { 'labels.app': ['shop'] }, limit: { inFlight: 3 } }),
+    ])
+    const identity = client({ clientId: 'x1', labels: { app: 'shop' } })
+    assert.deepEqual(
+      policy.explain(identity, API_KEY.Metadata, '').map(({ quota, applies, why }) => [quota, applies, why]),
+      [
+        ['a', true, 'clientId "x*"'],
+        ['b', false, 'clientId is "x1", not "y"'],
+        ['c', false, 'matches, but limits produceBytes, which Metadata does not use or which is lifted'],
+        ['d', false, 'excepted: clientId "x1"'],
+        ['e', false, 'matches, but limits requests, which Metadata does not use or which is lifted'],
+        ['f', true, 'labels.app "shop"'],
+      ],
+    )
   })
 })

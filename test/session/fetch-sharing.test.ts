@@ -13,7 +13,7 @@ function sharing(count: number, burstMs: number): ChargeSet[] {
   const buckets = new BucketTable(10)
   const applicable: Applicable = {
     ...{ quota: 'q', dimension: 'fetchBytes' as const, key: 'k', mode: 'enforce' as const, why: 'test' },
-    ...{ ratePerMs: RATE_PER_MS, burstMs },
+    ...{ ratePerMs: RATE_PER_MS, burstMs, rampEndsAtMs: 0 },
   }
   return Array.from({ length: count }, () => new ChargeSet([applicable], buckets, new Counters(), 0))
 }

@@ -18,7 +18,7 @@ import {
   versionsOf,
 } from '../support/frames.ts'
 import { Rig, type RigOptions } from '../support/rig.ts'
-import { rule } from '../support/rules.ts'
+import { rule, used } from '../support/rules.ts'
 
 /** 1 byte a millisecond, 1000 bytes at once. */
 const SLOW: RigOptions = { rules: [rule({ produceBytes: 1000 })] }
@@ -79,9 +79,11 @@ describe('a Produce over its quota', () => {
     assert.deepEqual(rig.counters.quota('q'), {
       stampedRequests: 0,
       heldRequests: 0,
+      refusedRequests: 0,
       observedRequests: 0,
       throttleMs: 0,
-      used: { produceBytes: 900, fetchBytes: 0, requests: 0 },
+      throttledBytes: 0,
+      used: used({ produceBytes: 900 }),
       floorExceeded: 0,
     })
   })
@@ -264,7 +266,7 @@ describe('several quotas', () => {
     assert.equal(holdMs(rig.client(produce(100))), 2000)
     rig.pass(2000)
     assert.equal(rig.counters.quota('q').used.produceBytes, 3100)
-    assert.deepEqual(rig.counters.quota('other').used, { produceBytes: 3100, fetchBytes: 0, requests: 2 })
+    assert.deepEqual(rig.counters.quota('other').used, used({ produceBytes: 3100, requests: 2 }))
   })
 
   test('a quota on requests charges every API that is not exempt, one each', () => {
@@ -329,7 +331,7 @@ describe('observe mode', () => {
       const counts = rig.counters.quota('q')
       assert.ok(counts.observedRequests >= 3)
       assert.ok(counts.throttleMs >= 9000)
-      assert.deepEqual(counts.used, { produceBytes: 10_000, fetchBytes: 0, requests: 3 })
+      assert.deepEqual(counts.used, used({ produceBytes: 10_000, requests: 3 }))
       assert.equal(counts.heldRequests + counts.stampedRequests + counts.floorExceeded, 0)
       assert.equal(rig.session.totals.throttleMs, 0)
     })
