@@ -172,6 +172,7 @@ class App implements Sluice {
     this.#config = config
     this.#logger.level = config.log.level
     this.#context.policy = new PolicySet(config.quotas, { observe: config.mode === 'observe' })
+    this.#gateway.policyChanged()
   }
 
   async drain(deadlineMs: number = DRAIN_DEADLINE_MS): Promise<'clean' | 'deadline'> {

@@ -129,6 +129,11 @@ export class Connection implements Outbox {
     if (this.session.needsListener) this.#down.resume()
   }
 
+  /** The policy has changed: a request that is held is looked at again. */
+  policyChanged(): void {
+    if (this.session.clientBlock === 'held') this.#up.resume()
+  }
+
   /** Drains; see Session.drain. Held frames go, answers are awaited, no new request is begun. */
   drain(): void {
     if (this.#reason !== undefined) return

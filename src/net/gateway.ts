@@ -14,6 +14,8 @@ import { monotonicMs } from './clock.ts'
 import { type BelowFloor, type Candidates, Connection, type ConnectionEvents } from './connection.ts'
 
 const TICK_MS = 1_000
+/** How long held connections are looked at in one go after a reload. */
+const REVIEW_SLICE_MS = 5
 
 /** Reasons that are somebody's fault and worth a line; the others are daily life. */
 const WARNED: ReadonlySet<CloseReason> = new Set<CloseReason>([
@@ -46,6 +48,7 @@ export class Gateway implements ConnectionEvents {
   readonly #options: GatewayOptions
   readonly #connections = new Set<Connection>()
   readonly #timer: NodeJS.Timeout
+  #toReview: Connection[] = []
   #draining = false
   #whenEmpty: (() => void) | undefined
   #drained: Promise<'clean' | 'deadline'> | undefined
@@ -87,6 +90,25 @@ export class Gateway implements ConnectionEvents {
       if (connection.session.needsListener)
         connection.abort('no_broker_port', `broker ${entry.nodeId}: ${error.message}`)
     }
+  }
+
+  /**
+   * The policy has changed: who is held finds out now, everybody else with the next request. A few at a time, because each asks
+   * every quota anew, and the others must not wait for ten thousand of them.
+   */
+  policyChanged(): void {
+    this.#toReview = [...this.#connections].filter((connection) => connection.session.clientBlock === 'held')
+    if (this.#toReview.length > 0) setImmediate(() => this.#review())
+  }
+
+  #review(): void {
+    const untilMs = monotonicMs() + REVIEW_SLICE_MS
+    while (monotonicMs() < untilMs) {
+      const connection = this.#toReview.pop()
+      if (connection === undefined) return
+      connection.policyChanged()
+    }
+    setImmediate(() => this.#review())
   }
 
   /** Releases what is held and waits until every connection has delivered what was in flight. The first deadline stands. */

@@ -1,17 +1,19 @@
 /**
  * The buckets that one kind of request of one client is charged to: what `policy` resolved, bound to the slots of the
- * limiter. Made once for each identity and API, shared by the frames that follow, counted by reference because an answer
- * may outlive the identity it was asked under.
+ * limiter. Made once for each identity and API (and topic), shared by the frames that follow, counted by reference because an
+ * answer may outlive the identity it was asked under. One frame at a time waits in it: the one at the head of its connection.
  */
 import { DEBT_MAX_MS, FETCH_LEAST_MS } from '../bounds.ts'
 import type { BucketTable } from '../limiter/bucket-table.ts'
+import type { RateDimension } from '../policy/dimensions.ts'
 import type { Applicable } from '../policy/policy-set.ts'
+import { type Costs, costOf, isOfAnswer } from './costs.ts'
 import type { Counters, QuotaCounts } from './counters.ts'
 
 interface Line {
   readonly quota: string
   readonly slot: number
-  readonly dimension: Applicable['dimension']
+  readonly dimension: RateDimension
   readonly enforced: boolean
   readonly ratePerMs: number
   readonly burstMs: number
@@ -59,55 +61,58 @@ export class ChargeSet {
   }
 
   /** Reserves one request in every bucket; the latest start of those that are enforced, `nowMs` if none makes it wait. */
-  reserve(requestBytes: number, answerBytes: number, nowMs: number): number {
+  reserve(costs: Costs, nowMs: number): number {
+    let startAtMs = nowMs
+    this.addedDelayMs = 0
+    for (const line of this.#lines) startAtMs = Math.max(startAtMs, this.#reserveLine(line, costs, nowMs))
+    return startAtMs
+  }
+
+  /**
+   * Takes over the reservation of `old`, because the policy has changed while the request waits: buckets that both have keep
+   * its place in line, at their new rate; those that are gone give back, new ones reserve. Returns as `reserve`.
+   */
+  adopt(old: ChargeSet, costs: Costs, nowMs: number): number {
     let startAtMs = nowMs
     this.addedDelayMs = 0
     for (const line of this.#lines) {
-      const cost = costOf(line, requestBytes, answerBytes)
-      line.startAtMs = this.#buckets.reserve(line.slot, cost, nowMs)
-      const debtMs = this.#buckets.debtMs(line.slot, nowMs)
-      if (debtMs > 0) this.#delayed(line, debtMs - Math.max(0, line.startAtMs - nowMs)) // the start tells the debt before
-      if (!line.enforced) {
-        if (line.dimension !== 'fetchBytes') this.#observe(line, nowMs) // a Fetch is known when its answer is
-      } else if (line.startAtMs > nowMs) {
-        line.counts.heldRequests++
-        startAtMs = Math.max(startAtMs, line.startAtMs)
+      const before = old.#lines.find(({ slot }) => slot === line.slot)
+      if (before === undefined) {
+        startAtMs = Math.max(startAtMs, this.#reserveLine(line, costs, nowMs))
+        continue
       }
+      line.givenBackMs = before.givenBackMs
+      line.startAtMs = nowMs + (Math.max(0, before.startAtMs - nowMs) * before.ratePerMs) / line.ratePerMs
+      if (line.enforced) startAtMs = Math.max(startAtMs, line.startAtMs)
+    }
+    for (const line of old.#lines) {
+      if (this.#lines.some(({ slot }) => slot === line.slot)) continue
+      this.#buckets.cancel(line.slot, costOf(line.dimension, costs), nowMs)
     }
     return startAtMs
   }
 
   /** Gives back what `reserve` took, for a request that was never forwarded. */
-  cancel(requestBytes: number, answerBytes: number, nowMs: number): void {
+  cancel(costs: Costs, nowMs: number): void {
+    for (const line of this.#lines) this.#buckets.cancel(line.slot, costOf(line.dimension, costs), nowMs)
+  }
+
+  /** The request was forwarded and its costs are known, but for those of its answer: corrects what was reserved for it. */
+  sent(reserved: Costs, actual: Costs, nowMs: number): void {
     for (const line of this.#lines) {
-      this.#buckets.cancel(line.slot, costOf(line, requestBytes, answerBytes), nowMs)
+      if (isOfAnswer(line.dimension)) continue
+      this.#settleLine(line, reserved, actual, nowMs)
+      this.#judge(line, actual.requestBytes, nowMs)
     }
   }
 
-  /** The request was forwarded: what it used is counted. An answer's bytes are counted when they are settled. */
-  sent(requestBytes: number): void {
-    for (const line of this.#lines) line.counts.used[line.dimension] += costOf(line, requestBytes, 0)
-  }
-
-  /** The connection ended inside a request: what it has not sent is given back, and what was reserved for its answer. */
-  cutOff(requestBytes: number, unsentBytes: number, answerBytes: number, nowMs: number): void {
-    this.sent(requestBytes - unsentBytes)
-    for (const line of this.#lines) {
-      if (line.dimension === 'produceBytes') this.#buckets.cancel(line.slot, unsentBytes, nowMs)
-    }
-    this.settle(answerBytes, 0, nowMs)
-  }
-
-  /** Corrects the charge for an answer from what was reserved for it to its size. */
-  settle(reservedBytes: number, answerBytes: number, nowMs: number): void {
+  /** The answer has come, or its size is known (`fetchBytes`), or its records are (`fetchRecords`): corrects what was reserved. */
+  answered(dimension: 'fetchBytes' | 'fetchRecords', reserved: Costs, actual: Costs, nowMs: number): void {
     this.addedDelayMs = 0
     for (const line of this.#lines) {
-      if (line.dimension !== 'fetchBytes') continue
-      const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
-      this.#buckets.settle(line.slot, answerBytes - reservedBytes, nowMs)
-      line.counts.used.fetchBytes += answerBytes
-      this.#delayed(line, this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs)
-      if (!line.enforced) this.#observe(line, nowMs)
+      if (line.dimension !== dimension) continue
+      this.#settleLine(line, reserved, actual, nowMs)
+      this.#judge(line, actual.answerBytes, nowMs)
     }
   }
 
@@ -151,15 +156,48 @@ export class ChargeSet {
    * The most that one Fetch may ask for, so that a single answer stays within what its buckets can bear; Infinity if none is limited.
    * That is a burst, a second's worth at least, divided among the connections that share the bucket: they wait for each other's
    * answers, and with a whole second's worth each, eight would wait as long as a Fetch may be held.
+   * @param bytesPerRecord of the answers so far; 0 while there was none
    */
-  fetchBytesMax(): number {
+  fetchBytesMax(bytesPerRecord: number): number {
     let bytesMax = Number.POSITIVE_INFINITY
     for (const line of this.#lines) {
-      if (!line.enforced || line.dimension !== 'fetchBytes') continue
+      if (!line.enforced || !isOfAnswer(line.dimension)) continue
+      const unitBytes = line.dimension === 'fetchBytes' ? 1 : bytesPerRecord
+      if (unitBytes === 0) continue
       const shareMs = Math.max(line.burstMs, 1000) / this.#buckets.holders(line.slot)
-      bytesMax = Math.min(bytesMax, Math.floor(line.ratePerMs * Math.max(shareMs, FETCH_LEAST_MS)))
+      const units = line.ratePerMs * Math.max(shareMs, FETCH_LEAST_MS)
+      bytesMax = Math.min(bytesMax, Math.floor(units * unitBytes))
     }
     return Math.max(1, bytesMax)
+  }
+
+  /** Reserves in one bucket; when the request may start by it, `nowMs` where it is only observed. */
+  #reserveLine(line: Line, costs: Costs, nowMs: number): number {
+    line.startAtMs = this.#buckets.reserve(line.slot, costOf(line.dimension, costs), nowMs)
+    const debtMs = this.#buckets.debtMs(line.slot, nowMs)
+    if (debtMs > 0) this.#delayed(line, debtMs - Math.max(0, line.startAtMs - nowMs)) // the start tells the debt before
+    if (!line.enforced || line.startAtMs <= nowMs) return nowMs
+    line.counts.heldRequests++
+    return line.startAtMs
+  }
+
+  #settleLine(line: Line, reserved: Costs, actual: Costs, nowMs: number): void {
+    const cost = costOf(line.dimension, actual)
+    line.counts.used[line.dimension] += cost
+    const difference = cost - costOf(line.dimension, reserved)
+    if (difference === 0) return
+    const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
+    this.#buckets.settle(line.slot, difference, nowMs)
+    this.#delayed(line, this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs)
+  }
+
+  /** All that a request costs in this bucket is known: was it one that met the limit? */
+  #judge(line: Line, bytes: number, nowMs: number): void {
+    if (this.#buckets.debtMs(line.slot, nowMs) <= 0) return
+    line.counts.throttledBytes += bytes
+    if (line.enforced) return
+    line.counts.observedRequests++
+    this.#buckets.capDebt(line.slot, DEBT_MAX_MS, nowMs) // nobody repays it: the client is not slowed
   }
 
   /** Counts the debt that a charge has added. What a settlement gave back is taken off the next: a counter never falls. */
@@ -170,15 +208,4 @@ export class ChargeSet {
     line.counts.throttleMs += delayMs
     if (line.enforced && delayMs > this.addedDelayMs) this.addedDelayMs = delayMs
   }
-
-  #observe(line: Line, nowMs: number): void {
-    if (this.#buckets.debtMs(line.slot, nowMs) <= 0) return
-    line.counts.observedRequests++
-    this.#buckets.capDebt(line.slot, DEBT_MAX_MS, nowMs) // nobody repays it: the client is not slowed
-  }
-}
-
-function costOf(line: Line, requestBytes: number, answerBytes: number): number {
-  if (line.dimension === 'produceBytes') return requestBytes
-  return line.dimension === 'fetchBytes' ? answerBytes : 1
 }

@@ -2,7 +2,7 @@
  * The answers that a connection still owes, in the order in which they must come (protocol-facts B.4): a ring of plain
  * numbers, grown when needed, never past `IN_FLIGHT_MAX`. A local reply (an answer made here) waits its turn in it.
  */
-import type { ChargeSet } from './charge-set.ts'
+import { FrameCharge } from './frame-charge.ts'
 import type { SaslStep } from './observe-sasl.ts'
 
 /** What is remembered of a request until its answer comes. */
@@ -12,9 +12,8 @@ export interface Expected {
   correlationId: number
   /** When its last byte was forwarded. */
   sentAtMs: number
-  /** What was reserved for the answer's bytes and is settled when its size is known. */
-  reservedBytes: number
-  charges: ChargeSet | undefined
+  /** What it is charged to; empty once the answer has passed. */
+  charge: FrameCharge
   /** Of SaslHandshake and SaslAuthenticate: what it said. */
   saslStep: SaslStep | undefined
   /** The answer itself where we made it: a whole frame. */
@@ -27,8 +26,7 @@ function blank(): Expected {
     version: 0,
     correlationId: 0,
     sentAtMs: 0,
-    reservedBytes: 0,
-    charges: undefined,
+    charge: new FrameCharge(),
     saslStep: undefined,
     reply: undefined,
   }
@@ -68,7 +66,7 @@ export class InFlight {
 
   shift(): void {
     const slot = this.#ring[this.#head] as Expected
-    slot.charges = undefined
+    slot.charge.clear()
     slot.saslStep = undefined
     slot.reply = undefined
     this.#head = (this.#head + 1) & (this.#ring.length - 1)

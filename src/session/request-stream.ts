@@ -15,7 +15,6 @@ import {
   API_KEY,
   apiSchema,
   compileSkim,
-  describeFirstBytes,
   inRange,
   ProtocolError,
   RequestHead,
@@ -26,19 +25,17 @@ import {
   type SkimSink,
 } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
+import { Admission } from './admission.ts'
 import { softwareOf } from './api-versions.ts'
-import type { ChargeSet } from './charge-set.ts'
 import { apiSlot } from './counters.ts'
-import { fixedOffset } from './fixed-fields.ts'
+import { fetchLimitsBytes, lowerFetchLimits } from './fetch-limits.ts'
+import { FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
 import { versionMismatchReply } from './local-reply.ts'
 import type { SaslStep } from './observe-sasl.ts'
 import type { SessionParts } from './session-parts.ts'
 
 /** Why a stream took no more. */
 export type Stop = 'needs_more' | 'held' | 'window_full'
-
-/** Fewer bytes of a connection do not tell what it speaks. */
-const FIRST_BYTES = 5
 
 const W_ACKS = 0
 const W_RECORDS = 1
@@ -59,39 +56,13 @@ function producePlan(version: number): SkimPlan {
   return plan
 }
 
-/** Offsets in a Fetch request's body, by version. */
-interface FetchOffsets {
-  readonly maxWaitMs: number
-  readonly minBytes: number
-  readonly maxBytes: number
-  readonly end: number
-}
-
-const fetchOffsets = new Map<number, FetchOffsets>()
-
-function fetchOffsetsOf(version: number): FetchOffsets {
-  let offsets = fetchOffsets.get(version)
-  if (offsets === undefined) {
-    const schema = apiSchema(API_KEY.Fetch)
-    if (schema === undefined) throw new Error('the codec lacks Fetch')
-    const at = (name: string): number => fixedOffset(schema.request, version, name)
-    offsets = { maxWaitMs: at('maxWaitMs'), minBytes: at('minBytes'), maxBytes: at('maxBytes'), end: 0 }
-    offsets = { ...offsets, end: Math.max(offsets.maxWaitMs, offsets.minBytes, offsets.maxBytes) + 4 }
-    fetchOffsets.set(version, offsets)
-  }
-  return offsets
-}
-
 export class RequestStream implements SkimSink {
-  /** Until when the frame at the head is held; meaningful after a stop of `held`. */
-  heldUntilMs = 0
   /** Set once the first frame was forwarded. */
   started = false
-  /** Nothing is held any more, and no new frame is begun once the read buffer is empty. */
-  draining = false
   stop: Stop = 'needs_more'
 
   readonly #parts: SessionParts
+  readonly #admission: Admission
   readonly #head: RequestHead = new RequestHead()
   readonly #skim: Skim = new Skim()
 
@@ -99,20 +70,23 @@ export class RequestStream implements SkimSink {
   #bodyLeft = 0
   #skimming = false
   #answered = true
-  #frameCharges: ChargeSet | undefined
-  #reservedBytes = 0
+  #records = 0
   #swallowed = false
   #saslStep: SaslStep | undefined
-  /** The last Produce wanted no answer (acks 0): nothing times out behind it. */
-  #producesUnanswered = false
-
-  // The frame that waits at the head.
-  #reserved: ChargeSet | undefined
-  #firstSeenAtMs = 0
-  #startAtMs = 0
 
   constructor(parts: SessionParts) {
     this.#parts = parts
+    this.#admission = new Admission(parts)
+  }
+
+  /** Until when the frame at the head is held; meaningful after a stop of `held`. */
+  get heldUntilMs(): number {
+    return this.#admission.heldUntilMs
+  }
+
+  /** SIGTERM: nothing is held any more. */
+  drain(): void {
+    this.#admission.draining = true
   }
 
   /** Whether a frame has begun to pass and is not yet through. */
@@ -146,13 +120,11 @@ export class RequestStream implements SkimSink {
 
   /** The session ends: what is reserved and was not sent goes back. */
   abandon(nowMs: number): void {
-    this.#frameCharges?.cutOff(this.#head.frameBytes, this.#bodyLeft, this.#reservedBytes, nowMs)
-    this.#frameCharges?.release()
-    this.#frameCharges = undefined
-    if (this.#reserved === undefined) return
-    this.#reserved.cancel(this.#head.frameBytes, this.#reservedBytes, nowMs)
-    this.#reserved.release()
-    this.#reserved = undefined
+    this.#admission.abandon(nowMs)
+    const { charge } = this.#admission
+    if (charge.empty) return
+    charge.actual.producedRecords = 0 // the broker drops half a request
+    charge.cutOff(this.#bodyLeft, nowMs)
   }
 
   // SkimSink: what the Produce skim reports.
@@ -165,7 +137,7 @@ export class RequestStream implements SkimSink {
   tag(): void {}
 
   batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
-    if (field === W_RECORDS) this.#parts.context.counters.producedRecords += recordsInBatch(bytes, offset, sizeBytes)
+    if (field === W_RECORDS) this.#records += recordsInBatch(bytes, offset, sizeBytes)
   }
 
   #passBody(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
@@ -186,11 +158,11 @@ export class RequestStream implements SkimSink {
   /** The frame went out whole: its answer is expected from now on. */
   #finish(nowMs: number): void {
     if (this.#skimming) throw new ProtocolError('truncated', 'a request ends before its fields do')
-    this.#frameCharges?.sent(this.#head.frameBytes)
-    if (this.#head.apiKey === API_KEY.Produce) this.#producesUnanswered = !this.#answered
+    if (this.#head.apiKey === API_KEY.Produce) this.#produced()
+    const { charge } = this.#admission
+    if (!charge.empty) charge.sent(nowMs)
     if (!this.#answered) {
-      this.#frameCharges?.release()
-      this.#frameCharges = undefined
+      charge.clear()
       return
     }
     const expected = this.#parts.inFlight.push()
@@ -198,33 +170,43 @@ export class RequestStream implements SkimSink {
     expected.version = this.#head.apiVersion
     expected.correlationId = this.#head.correlationId
     expected.sentAtMs = nowMs
-    expected.reservedBytes = this.#reservedBytes
-    expected.charges = this.#frameCharges
+    this.#admission.charge = expected.charge
+    expected.charge = charge
     expected.saslStep = this.#saslStep
     this.#saslStep = undefined
     expected.reply = undefined
-    this.#frameCharges = undefined
     this.#parts.age.requestForwarded()
+  }
+
+  /** A Produce went out whole: its records are known. */
+  #produced(): void {
+    const { totals, context } = this.#parts
+    const { frameBytes } = this.#head
+    this.#admission.producesUnanswered = !this.#answered
+    this.#admission.charge.actual.producedRecords = this.#records
+    context.counters.producedRecords += this.#records
+    totals.producedBytes += frameBytes
+    totals.producedRecords += this.#records
+    totals.recordsPerProducedByte = this.#records / frameBytes
+    totals.largestProduceBytes = Math.max(totals.largestProduceBytes, frameBytes)
   }
 
   /** At a frame boundary: everything up to the decision to let the frame pass. Returns `from` if it does not. */
   #begin(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
     if (!this.started) {
       if (to - from < FIRST_BYTES) return from
-      this.#refuseForeign(bytes, from, to)
+      this.#screen(bytes, from, to)
     }
     if (this.#parts.sasl.rawTokens && !this.#tokensAreOver(view, from, to)) return this.#rawToken(bytes, view, from, to)
-    if (!readRequestHead(bytes, view, from, to, this.#head)) {
-      this.#refuseTooLarge(view, from, to)
-      return from
-    }
-    this.#refuseTooLarge(view, from, to)
+    const hasHead = readRequestHead(bytes, view, from, to, this.#head)
+    refuseTooLarge(view, from, to, this.#parts.context.frameBytesMax)
+    if (!hasHead) return from
     if (this.#parts.inFlight.full) {
       this.stop = 'window_full'
       return from
     }
     if (!this.#wholeEnough(from, to)) return from
-    if (!this.#mayStart(bytes, nowMs)) {
+    if (!this.#admission.mayGo(this.#head, bytes, nowMs)) {
       this.stop = 'held'
       return from
     }
@@ -234,38 +216,12 @@ export class RequestStream implements SkimSink {
   /** Whether the first bytes are enough to tell that they may be Kafka's; throws when they are not. */
   screen(bytes: Uint8Array, from: number, to: number): boolean {
     if (to - from < FIRST_BYTES) return false
-    this.#refuseForeign(bytes, from, to)
+    this.#screen(bytes, from, to)
     return to - from >= 8
   }
 
-  #refuseForeign(bytes: Uint8Array, from: number, to: number): void {
-    const looks = describeFirstBytes(bytes, from, to)
-    if (looks === 'tls') throw new ForeignBytes('client_tls', 'a client speaks TLS to a plaintext port')
-    if (looks === 'http') throw new ForeignBytes('client_http', 'an HTTP request came to the Kafka port')
-    if (looks === 'sasl') {
-      this.#parts.sasl.firstBytesAreToken()
-      return
-    }
-    if (looks === 'garbage') {
-      throw new ForeignBytes('client_garbage', 'the first bytes of a client are no Kafka request')
-    }
-    if (
-      to - from >= 8 &&
-      apiSchema((((bytes[from + 4] as number) << 8) | (bytes[from + 5] as number)) & 0xffff) === undefined
-    ) {
-      throw new ForeignBytes('client_garbage', 'the first request of a client names an API that Kafka does not have')
-    }
-  }
-
-  #refuseTooLarge(view: DataView, from: number, to: number): void {
-    if (to - from < 4) return
-    const size = view.getInt32(from)
-    if (size > this.#parts.context.frameBytesMax) {
-      throw new ForeignBytes(
-        'client_frame_too_large',
-        `a request of ${size} bytes is over the limit of ${this.#parts.context.frameBytesMax} (limits.frameBytesMax)`,
-      )
-    }
+  #screen(bytes: Uint8Array, from: number, to: number): void {
+    if (refuseForeign(bytes, from, to) === 'sasl') this.#parts.sasl.firstBytesAreToken()
   }
 
   /** Some requests are looked into before they go on: the short ones whole, a Fetch up to its limits. */
@@ -273,62 +229,9 @@ export class RequestStream implements SkimSink {
     const { apiKey, frameBytes, bodyOffset, apiVersion } = this.#head
     if (isInspected(apiKey)) return frameBytes > INSPECT_BYTES_MAX || to - from >= frameBytes
     if (apiKey === API_KEY.Fetch && bodyOffset >= 0) {
-      return to - bodyOffset >= fetchOffsetsOf(apiVersion).end || to - from >= frameBytes
+      return to - bodyOffset >= fetchLimitsBytes(apiVersion) || to - from >= frameBytes
     }
     return true
-  }
-
-  /** Identity, charges, and the decision. */
-  #mayStart(bytes: Uint8Array, nowMs: number): boolean {
-    const head = this.#head
-    if (this.#reserved === undefined) {
-      this.#parts.facts.sawClientId(bytes, head.clientIdOffset, head.clientIdLength)
-      const charges = this.#parts.facts.chargesFor(head.apiKey, nowMs)
-      this.#reservedBytes = isFetch(head.apiKey) ? this.#fetchEstimateBytes(charges) : 0
-      if (charges.empty) {
-        this.#firstSeenAtMs = nowMs
-        this.#frameCharges = undefined
-        return true
-      }
-      this.#reserved = charges.retain()
-      this.#firstSeenAtMs = nowMs
-      this.#startAtMs = charges.reserve(head.frameBytes, this.#reservedBytes, nowMs)
-      this.#parts.totals.throttleMs += charges.addedDelayMs
-    }
-    const charges = this.#reserved
-    if (this.#startAtMs > nowMs && !this.draining) {
-      const letGoAtMs = this.#letGoAtMs()
-      if (letGoAtMs > nowMs) {
-        this.heldUntilMs = Math.min(this.#startAtMs, letGoAtMs)
-        return false
-      }
-      const quota = charges.letGo(nowMs)
-      this.#parts.outbox.belowFloor(quota, head.apiKey, head.frameBytes, nowMs - this.#firstSeenAtMs)
-    }
-    this.#reserved = undefined
-    this.#frameCharges = charges
-    if (nowMs > this.#firstSeenAtMs) {
-      this.#parts.context.counters.hold.observeMs(apiSlot(head.apiKey), nowMs - this.#firstSeenAtMs)
-    }
-    return true
-  }
-
-  /** What a Fetch is expected to bring: as much as the last, or less in the measure in which it may bring less. */
-  #fetchEstimateBytes(charges: ChargeSet): number {
-    const { fetchEstimateBytes, fetchBytesMax } = this.#parts.totals
-    const share = charges.fetchBytesMax() / fetchBytesMax
-    return share < 1 ? Math.ceil(fetchEstimateBytes * share) : fetchEstimateBytes
-  }
-
-  /** The latest instant up to which this frame may be held without harm to the client. */
-  #letGoAtMs(): number {
-    const behaviour = this.#parts.facts.behaviour
-    const holdMs = behaviour.holdMs(this.#head.apiKey)
-    if (holdMs === 0) return 0
-    // Without answers there is nothing to tell an age by, and nothing that could time out but the write under way.
-    if (this.#producesUnanswered && this.#head.apiKey === API_KEY.Produce) return this.#firstSeenAtMs + holdMs
-    const ageMaxMs = behaviour.pipelineMax > 0 ? holdMs : Math.max(holdMs, behaviour.queueMs)
-    return Math.min(this.#firstSeenAtMs + holdMs, this.#parts.age.sentNoEarlierThanMs(behaviour.pipelineMax) + ageMaxMs)
   }
 
   /** The frame goes: count it, patch it, set up what watches its body, and take its head. */
@@ -344,7 +247,7 @@ export class RequestStream implements SkimSink {
     this.#skimming = false
     const at = head.bodyOffset >= 0 ? head.bodyOffset : Math.min(to, frameEnd)
     this.#bodyLeft = frameEnd - at
-    if (head.apiKey === API_KEY.Produce) this.#parts.totals.producedBytes += head.frameBytes
+    this.#parts.totals.requests++
     if (head.apiKey === API_KEY.Produce) this.#watchProduce()
     else if (head.apiKey === API_KEY.Fetch) this.#patchFetch(view, frameEnd, to, nowMs)
     else if (isInspected(head.apiKey) && to >= frameEnd) return this.#inspect(bytes, frameEnd, nowMs)
@@ -355,24 +258,17 @@ export class RequestStream implements SkimSink {
   #watchProduce(): void {
     this.#skim.start(producePlan(this.#head.apiVersion), this.#bodyLeft)
     this.#skimming = true
+    this.#records = 0
   }
 
-  /** Lowers what a limited Fetch asks for to what its buckets can bear, and its wait by the time it was held. */
   #patchFetch(view: DataView, frameEnd: number, to: number, nowMs: number): void {
-    const charges = this.#frameCharges
+    const { charge } = this.#admission
     const { bodyOffset, apiVersion } = this.#head
-    if (charges === undefined || bodyOffset < 0) return
-    const offsets = fetchOffsetsOf(apiVersion)
-    if (bodyOffset + offsets.end > Math.min(to, frameEnd)) return
-    const heldMs = Math.floor(nowMs - this.#firstSeenAtMs)
-    if (heldMs > 0 && offsets.maxWaitMs >= 0) {
-      const at = bodyOffset + offsets.maxWaitMs
-      view.setInt32(at, Math.max(0, view.getInt32(at) - heldMs))
-    }
-    const bytesMax = charges.fetchBytesMax()
-    this.#parts.totals.fetchBytesMax = bytesMax
-    if (offsets.maxBytes >= 0) lowerInt32(view, bodyOffset + offsets.maxBytes, bytesMax)
-    if (offsets.minBytes >= 0) lowerInt32(view, bodyOffset + offsets.minBytes, bytesMax)
+    if (charge.empty || bodyOffset < 0) return
+    if (bodyOffset + fetchLimitsBytes(apiVersion) > Math.min(to, frameEnd)) return
+    const { totals } = this.#parts
+    totals.fetchBytesMax = charge.fetchBytesMax(totals.bytesPerFetchedRecord)
+    lowerFetchLimits(view, bodyOffset, apiVersion, totals.fetchBytesMax, this.#admission.heldMs(nowMs))
   }
 
   /** A short request that is here whole: ApiVersions and the SASL ones. */
@@ -396,8 +292,6 @@ export class RequestStream implements SkimSink {
     expected.apiKey = this.#head.apiKey
     expected.version = 0
     expected.correlationId = this.#head.correlationId
-    expected.reservedBytes = 0
-    expected.charges = undefined
     expected.reply = versionMismatchReply(this.#head.correlationId)
     this.#bodyLeft = 0
     this.#swallowed = true
@@ -423,25 +317,6 @@ export class RequestStream implements SkimSink {
   }
 }
 
-/** The client's bytes are not Kafka's, or not acceptable: a `ProtocolError` that knows its close reason. */
-export class ForeignBytes extends Error {
-  readonly reason: 'client_tls' | 'client_http' | 'client_garbage' | 'client_frame_too_large'
-
-  constructor(reason: ForeignBytes['reason'], message: string) {
-    super(message)
-    this.name = 'ForeignBytes'
-    this.reason = reason
-  }
-}
-
 function isInspected(apiKey: number): boolean {
   return apiKey === API_KEY.ApiVersions || apiKey === API_KEY.SaslHandshake || apiKey === API_KEY.SaslAuthenticate
-}
-
-function isFetch(apiKey: number): boolean {
-  return apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch
-}
-
-function lowerInt32(view: DataView, at: number, max: number): void {
-  if (view.getInt32(at) > max) view.setInt32(at, max)
 }

@@ -29,6 +29,8 @@ export class ResponseStream {
   #skimming = false
   #stampMs = 0
   #slot = 0
+  #frameBytes = 0
+  #records = 0
   #blankTail = false
 
   /** Bytes of the present chunk before this position are sent or replaced. */
@@ -221,7 +223,7 @@ export class ResponseStream {
   #noticed(view: DataView, nowMs: number): void {
     const { throttleAt, throttleMs, errors } = this.#sink
     const { counters } = this.#parts.context
-    counters.fetchedRecords += this.#sink.records
+    this.#records += this.#sink.records
     this.#sink.records = 0
     if (errors.length > 0) {
       for (const code of errors) counters.countError(this.#slot, code)
@@ -231,7 +233,7 @@ export class ResponseStream {
     counters.brokerThrottleMs[this.#slot] = (counters.brokerThrottleMs[this.#slot] as number) + Math.max(0, throttleMs)
     if (this.#stampMs === 0 || this.#stampMs <= throttleMs) return
     view.setInt32(throttleAt, this.#stampMs)
-    this.#parts.inFlight.peek()?.charges?.countStamped(nowMs)
+    this.#parts.inFlight.peek()?.charge.countStamped(nowMs)
   }
 
   /** The answer goes: settle its charge, decide the stamp, count it. */
@@ -242,26 +244,41 @@ export class ResponseStream {
     this.#stampMs = 0
     counters.responseBytes[slot] = (counters.responseBytes[slot] as number) + frameBytes
     counters.brokerLatency.observeMs(slot, nowMs - expected.sentAtMs)
-    const fetch = expected.apiKey === API_KEY.Fetch || expected.apiKey === API_KEY.ShareFetch
-    if (fetch) {
+    this.#records = 0
+    this.#frameBytes = frameBytes
+    const { charge } = expected
+    if (isFetch(expected.apiKey)) {
       this.#parts.totals.fetchEstimateBytes = frameBytes
       this.#parts.totals.fetchedBytes += frameBytes
+      if (!charge.empty) {
+        charge.answerBytes(frameBytes, nowMs)
+        this.#parts.totals.throttleMs += charge.addedDelayMs
+      }
     }
-    const charges = expected.charges
-    if (charges === undefined) return
-    if (fetch) {
-      charges.settle(expected.reservedBytes, frameBytes, nowMs)
-      this.#parts.totals.throttleMs += charges.addedDelayMs
-    }
-    expected.reservedBytes = 0
-    const debtMs = Math.ceil(charges.debtMs(nowMs))
+    if (charge.empty) return
+    const debtMs = Math.ceil(charge.debtMs(nowMs))
     this.#stampMs = Math.min(debtMs, this.#parts.facts.behaviour.stampMs(expected.apiKey))
   }
 
   #finish(nowMs: number): void {
-    this.#parts.inFlight.peek()?.charges?.release()
+    const expected = this.#parts.inFlight.peek()
+    if (expected !== undefined && isFetch(expected.apiKey)) this.#fetched(expected, nowMs)
     this.#parts.inFlight.shift()
     this.#parts.age.answerDelivered(nowMs)
+  }
+
+  /** A Fetch answer has passed whole: its records are known. */
+  #fetched({ charge }: Expected, nowMs: number): void {
+    const { totals, context } = this.#parts
+    context.counters.fetchedRecords += this.#records
+    totals.fetchedRecords += this.#records
+    totals.fetchEstimateRecords = this.#records
+    totals.largestFetchBytes = Math.max(totals.largestFetchBytes, this.#frameBytes)
+    if (this.#records > 0) totals.bytesPerFetchedRecord = this.#frameBytes / this.#records
+    if (charge.empty) return
+    charge.actual.fetchedRecords = this.#records
+    charge.answered(nowMs)
+    totals.throttleMs += charge.addedDelayMs
   }
 
   /** An answer of an API or a version that the codec does not know passes as it is. */
@@ -333,6 +350,10 @@ function hint(bytes: Uint8Array, from: number, to: number): string {
   const looks = describeFirstBytes(bytes, from, to)
   if (looks === 'tls' || (bytes[from] === 0x15 && bytes[from + 1] === 0x03)) return SPEAKS_TLS
   return looks === 'http' ? ': it speaks HTTP; is --upstream a Kafka listener?' : ''
+}
+
+function isFetch(apiKey: number): boolean {
+  return apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch
 }
 
 function isSasl(apiKey: number): boolean {

@@ -8,14 +8,46 @@ import type { Outbox } from './outbox.ts'
 
 /** What both streams of a session count and know of each other. */
 export interface SessionTotals {
+  requests: number
   producedBytes: number
+  producedRecords: number
   fetchedBytes: number
+  fetchedRecords: number
   /** How long its charges have made the client wait, told in throttle_time_ms or held. */
   throttleMs: number
-  /** The size of the last Fetch's answer: what the next one reserves. */
+  /** How long its requests were held. */
+  heldMs: number
+  /** The largest Produce request, and the largest Fetch answer. */
+  largestProduceBytes: number
+  largestFetchBytes: number
+  /** The last Fetch's answer: what the next one reserves. */
   fetchEstimateBytes: number
+  fetchEstimateRecords: number
   /** What the last Fetch was allowed to bring; 0 before the first. */
   fetchBytesMax: number
+  /** Of the last answer that had records; 0 before. */
+  bytesPerFetchedRecord: number
+  /** Of the last Produce; 0 before the first. */
+  recordsPerProducedByte: number
+}
+
+export function noTotals(): SessionTotals {
+  return {
+    requests: 0,
+    producedBytes: 0,
+    producedRecords: 0,
+    fetchedBytes: 0,
+    fetchedRecords: 0,
+    throttleMs: 0,
+    heldMs: 0,
+    largestProduceBytes: 0,
+    largestFetchBytes: 0,
+    fetchEstimateBytes: 0,
+    fetchEstimateRecords: 0,
+    fetchBytesMax: 0,
+    bytesPerFetchedRecord: 0,
+    recordsPerProducedByte: 0,
+  }
 }
 
 /** Made once by the session; both streams work on the same objects. */

@@ -11,26 +11,21 @@ import type { Identity } from '../policy/identity.ts'
 import { ClientFacts } from './client-facts.ts'
 import type { SessionContext } from './context.ts'
 import type { CloseReason } from './counters.ts'
+import { ForeignBytes } from './foreign-bytes.ts'
 import { FrameAge } from './frame-age.ts'
 import { InFlight } from './in-flight.ts'
 import { SaslObserver } from './observe-sasl.ts'
 import type { Outbox } from './outbox.ts'
-import { ForeignBytes, RequestStream } from './request-stream.ts'
+import { RequestStream } from './request-stream.ts'
 import { ResponseStream } from './response-stream.ts'
-import type { SessionParts, SessionTotals } from './session-parts.ts'
+import { noTotals, type SessionParts, type SessionTotals } from './session-parts.ts'
 import { type State, transition } from './states.ts'
 
 /** Why the client's bytes are not taken further, as far as the session is concerned. */
 export type ClientBlock = 'none' | 'held' | 'window_full'
 
 export class Session {
-  readonly totals: SessionTotals = {
-    producedBytes: 0,
-    fetchedBytes: 0,
-    throttleMs: 0,
-    fetchEstimateBytes: 0,
-    fetchBytesMax: 0,
-  }
+  readonly totals: SessionTotals = noTotals()
   readonly #facts: ClientFacts
   readonly #inFlight: InFlight
   readonly #age: FrameAge
@@ -147,7 +142,7 @@ export class Session {
   /** SIGTERM: held frames go now. True when nothing is left to deliver and the session is over. */
   drain(): boolean {
     if (this.#state === 'fresh' && this.clientBlock === 'held') this.#state = transition('fresh', 'firstFrame')
-    if (this.#state === 'forwarding') this.#requests.draining = true
+    if (this.#state === 'forwarding') this.#requests.drain()
     if (this.#state === 'fresh' || this.#state === 'forwarding') this.#state = transition(this.#state, 'drain')
     return this.#state === 'closed'
   }
@@ -161,9 +156,9 @@ export class Session {
   closed(nowMs: number): void {
     this.#state = 'closed'
     this.#requests.abandon(nowMs)
+    const passing = this.#answers.midFrame ? this.#inFlight.peek() : undefined // its size is settled
     for (let head = this.#inFlight.peek(); head !== undefined; head = this.#inFlight.peek()) {
-      head.charges?.settle(head.reservedBytes, 0, nowMs)
-      head.charges?.release()
+      head.charge.unanswered(head === passing, nowMs)
       this.#inFlight.shift()
     }
     this.#facts.forget()

@@ -29,13 +29,13 @@ describe('what one Fetch may bring', () => {
     [50, 1_000, FETCH_LEAST_MS],
   ] as const) {
     test(`of a burst of ${burstMs} ms, ${connections} connection(s) sharing it: ${ms} ms worth`, () => {
-      for (const each of sharing(connections, burstMs)) assert.equal(each.fetchBytesMax(), ms * RATE_PER_MS)
+      for (const each of sharing(connections, burstMs)) assert.equal(each.fetchBytesMax(0), ms * RATE_PER_MS)
     })
   }
 
   test('grows again when others have left', () => {
     const [stays, leaves] = sharing(2, 1_000)
     leaves?.release()
-    assert.equal(stays?.fetchBytesMax(), 1_000 * RATE_PER_MS)
+    assert.equal(stays?.fetchBytesMax(0), 1_000 * RATE_PER_MS)
   })
 })

@@ -39,7 +39,7 @@ describe('the ring', () => {
           for (let i = 0; i < step && !ring.full; i++) {
             const slot = ring.push()
             assert.equal(slot.reply, undefined)
-            assert.equal(slot.charges, undefined)
+            assert.ok(slot.charge.empty)
             assert.equal(slot.saslStep, undefined)
             slot.correlationId = ++id
             slot.reply = new Uint8Array(0)

@@ -349,6 +349,7 @@ describe('observe mode', () => {
     const rig = new Rig({ rules }).client(produce(3000)).broker(produceAnswer())
     assert.equal(throttleOf(rig.sentToClient()), 2000)
     assert.equal(holdMs(rig.client(produce(100))), 2000)
-    assert.equal(rig.counters.quota('o').observedRequests, 2)
+    assert.equal(rig.counters.quota('o').observedRequests, 1)
+    assert.equal(rig.pass(2000).counters.quota('o').observedRequests, 2, 'counted when it goes')
   })
 })

@@ -113,25 +113,44 @@ describe('a client id that changes on every request', () => {
 })
 
 describe('a new policy', () => {
-  test('keeps the balance, goes by the new rate from the next frame on, and leaves an open hold as it was', () => {
+  test('keeps the balance, goes by the new rate and shortens an open hold', () => {
     const rig = new Rig(SLOW).client(produce(3000), produce(100, { correlationId: 2 }))
     assert.equal(holdMs(rig), 2000)
     rig.policy([rule({ produceBytes: 10_000 })])
-    assert.equal(holdMs(rig), 2000)
-    rig.pass(2000)
+    assert.equal(holdMs(rig), 200, 'the 2000 bytes before it, at 10 kB/s')
+    rig.pass(199)
+    assert.equal(rig.session.inFlight, 1)
+    rig.pass(1)
     assert.equal(rig.session.inFlight, 2)
-    assert.equal(level(rig, 'client-1'), -100, 'at the old rate until now')
+    assert.equal(rig.context.buckets.level(0, rig.nowMs), -100)
     rig.client(produce(200, { correlationId: 3 }))
     assert.equal(holdMs(rig), 10, '100 bytes at 10 kB/s')
   })
 
-  test('without the quota lets the next frame go, and one that was held in its time', () => {
+  test('with a lower rate prolongs an open hold, and keeps its place in line', () => {
+    const rig = new Rig(SLOW).client(produce(2000), produce(100, { correlationId: 2 }))
+    const other = new Rig({ beside: rig }).client(produce(500, { correlationId: 1 }))
+    assert.deepEqual([holdMs(rig), holdMs(other)], [1000, 1100])
+    rig.pass(500).policy([rule({ produceBytes: 500 })])
+    other.reoffered()
+    assert.deepEqual([holdMs(rig), holdMs(other)], [1000, 1200], '500 and 600 bytes before them, at 500 B/s')
+  })
+
+  test('without the quota lets what was held go at once', () => {
     const rig = new Rig(SLOW).client(produce(3000), produce(100, { correlationId: 2 })).policy([])
-    rig.pass(1999)
-    assert.equal(rig.session.inFlight, 1)
-    rig.pass(1).client(produce(50_000, { correlationId: 3 }))
+    assert.equal(rig.session.inFlight, 2)
+    rig.client(produce(50_000, { correlationId: 3 }))
     assert.equal(rig.session.inFlight, 3)
     assert.equal(rig.broker(produceAnswer()).session.inFlight, 2)
+    assert.equal(rig.context.buckets.holders(0), 0)
+  })
+
+  test('with another quota in place of the old one gives back what was reserved in that', () => {
+    const rig = new Rig(SLOW).client(produce(3000), produce(700, { correlationId: 2 }))
+    rig.policy([rule({ produceBytes: 100 }, { name: 'other' })])
+    assert.equal(rig.session.inFlight, 2, 'the new bucket is full')
+    assert.equal(rig.context.buckets.level(0, rig.nowMs), -2000)
+    assert.equal(rig.context.buckets.level(1, rig.nowMs), 100 - 700)
   })
 
   test('is not looked at inside a frame', () => {

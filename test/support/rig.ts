@@ -127,6 +127,12 @@ export class Rig implements Outbox {
   /** A reload: other quotas from now on, for every session that shares the context. */
   policy(rules: readonly QuotaRule[]): this {
     this.context.policy = new PolicySet(rules)
+    return this.reoffered()
+  }
+
+  /** What is held is offered again before its time, as after a reload. */
+  reoffered(): this {
+    if (this.session.clientBlock === 'held') this.#client.offer(NOTHING)
     return this
   }
 

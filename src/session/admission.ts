@@ -1,0 +1,127 @@
+/**
+ * When the request at the head of a connection may go: who asks, what it is charged to, how long it waits, and how long it may
+ * be made to wait (protocol-facts D.8).
+ *
+ *     enter(head) ─▶ charged ─▶ may go?  ── no ─▶ waits until `heldUntilMs`, then `again`
+ *                                  │ yes, or it has waited as long as its client bears
+ *                                  ▼
+ *                               its charge goes with it
+ */
+import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
+import { apiSlot } from './counters.ts'
+import { FrameCharge } from './frame-charge.ts'
+import type { SessionParts } from './session-parts.ts'
+
+export class Admission {
+  /** The charge of the request that waits, or was let go last until it is handed on. */
+  charge: FrameCharge = new FrameCharge()
+  /** Until when the request at the head is held. */
+  heldUntilMs = 0
+  /** Whether a request waits: it has been charged, and has not been let go. */
+  waiting = false
+  /** Nothing is held any more. */
+  draining = false
+  /** The last Produce wanted no answer (acks 0): nothing times out behind it. */
+  producesUnanswered = false
+
+  readonly #parts: SessionParts
+  #firstSeenAtMs = 0
+  #startAtMs = 0
+  #policyVersion = 0
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+  }
+
+  /** How long the request that was let go last had been held, in whole milliseconds. */
+  heldMs(nowMs: number): number {
+    return Math.floor(nowMs - this.#firstSeenAtMs)
+  }
+
+  /** Whether the request with this head may go now; charges it when it is seen for the first time. */
+  mayGo(head: RequestHead, bytes: Uint8Array, nowMs: number): boolean {
+    if (!this.waiting) {
+      this.#parts.facts.sawClientId(bytes, head.clientIdOffset, head.clientIdLength)
+      this.#firstSeenAtMs = nowMs
+      this.#charge(head, nowMs)
+      if (this.charge.empty) return true
+      this.waiting = true
+    } else if (this.#policyVersion !== this.#parts.context.policy.version) {
+      this.#policyChanged(head, nowMs)
+    }
+    if (this.#startAtMs > nowMs && !this.draining) {
+      const letGoAtMs = this.#letGoAtMs(head)
+      if (letGoAtMs > nowMs) {
+        this.heldUntilMs = Math.min(this.#startAtMs, letGoAtMs)
+        return false
+      }
+      const quota = this.charge.letGo(nowMs)
+      this.#parts.outbox.belowFloor(quota, head.apiKey, head.frameBytes, nowMs - this.#firstSeenAtMs)
+    }
+    this.waiting = false
+    this.#counted(head, nowMs)
+    return true
+  }
+
+  /** The session ends while a request waits: what was reserved for it goes back. */
+  abandon(nowMs: number): void {
+    if (this.waiting) this.charge.cancel(nowMs)
+    this.waiting = false
+  }
+
+  #charge(head: RequestHead, nowMs: number): void {
+    const { charge } = this
+    charge.begin(this.#parts.facts.chargesFor(head.apiKey, nowMs))
+    this.#policyVersion = this.#parts.context.policy.version
+    if (charge.empty) return
+    charge.reserved.requestBytes = charge.actual.requestBytes = head.frameBytes
+    this.#estimate(head)
+    this.#startAtMs = charge.reserve(nowMs)
+    this.#parts.totals.throttleMs += charge.addedDelayMs
+  }
+
+  #policyChanged(head: RequestHead, nowMs: number): void {
+    const { facts, context } = this.#parts
+    this.#policyVersion = context.policy.version
+    this.#startAtMs = this.charge.adopt(
+      facts.chargesFor(head.apiKey, nowMs),
+      () => facts.chargesFor(head.apiKey, nowMs),
+      nowMs,
+    )
+  }
+
+  /** What is known only later is expected to be as before: what a Fetch brings, how many records a Produce has. */
+  #estimate({ apiKey, frameBytes }: RequestHead): void {
+    const { reserved } = this.charge
+    const { totals } = this.#parts
+    if (apiKey === API_KEY.Produce) {
+      reserved.producedRecords = Math.round(frameBytes * totals.recordsPerProducedByte)
+    } else if (apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch) {
+      // As much as the last, or less in the measure in which it may bring less.
+      const unlimited = totals.fetchBytesMax === Number.POSITIVE_INFINITY
+      const before = unlimited ? totals.fetchEstimateBytes : totals.fetchBytesMax
+      const share = before === 0 ? 1 : Math.min(1, this.charge.fetchBytesMax(totals.bytesPerFetchedRecord) / before)
+      reserved.answerBytes = Math.ceil(totals.fetchEstimateBytes * share)
+      reserved.fetchedRecords = Math.ceil(totals.fetchEstimateRecords * share)
+    }
+  }
+
+  /** The latest instant up to which this request may be held without harm to the client. */
+  #letGoAtMs({ apiKey }: RequestHead): number {
+    const { facts, age } = this.#parts
+    const { behaviour } = facts
+    const holdMs = behaviour.holdMs(apiKey)
+    if (holdMs === 0) return 0
+    // Without answers there is nothing to tell an age by, and nothing that could time out but the write under way.
+    if (this.producesUnanswered && apiKey === API_KEY.Produce) return this.#firstSeenAtMs + holdMs
+    const ageMaxMs = behaviour.pipelineMax > 0 ? holdMs : Math.max(holdMs, behaviour.queueMs)
+    return Math.min(this.#firstSeenAtMs + holdMs, age.sentNoEarlierThanMs(behaviour.pipelineMax) + ageMaxMs)
+  }
+
+  #counted({ apiKey }: RequestHead, nowMs: number): void {
+    const heldMs = nowMs - this.#firstSeenAtMs
+    if (heldMs <= 0) return
+    this.#parts.context.counters.hold.observeMs(apiSlot(apiKey), heldMs)
+    this.#parts.totals.heldMs += heldMs
+  }
+}
