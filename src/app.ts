@@ -87,6 +87,7 @@ class App implements Sluice {
       book: this.#book,
       behaviourOf: (software) => behaviourOf(software, this.#config.clients),
       frameBytesMax: config.limits.frameBytesMax,
+      labels: {},
     }
     this.#gateway = new Gateway({
       context: this.#context,

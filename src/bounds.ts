@@ -57,6 +57,9 @@ export const DRAIN_DEADLINE_MS = 25_000
 /** Buckets kept at a time, about 100 bytes and a key each. Keys beyond it share one overflow bucket a quota. */
 export const BUCKETS_MAX = 100_000
 
+/** A request is let go this long before its login runs out, or the broker would close the connection on it. */
+export const SASL_MARGIN_MS = 1_000
+
 /** Deepest debt that a client carries away when it was let go before its time: below every request time-out of 30 s. */
 export const DEBT_MAX_MS = 20_000
 
@@ -119,6 +122,10 @@ export const INSPECT_BYTES_MAX = 131_072
 
 /** Least that a Fetch may bring, in time at the limit: more than a round trip, so that one active consumer among many idle ones gets it all. */
 export const FETCH_LEAST_MS = 100
+
+/** Topics, and groups, that one connection keeps buckets for; with more, it asks the policy again for the oldest. */
+export const SESSION_TOPICS_MAX = 1_000
+export const SESSION_GROUPS_MAX = 100
 
 /** Fetch answers up to this size are awaited whole, so that the leaders they name (KIP-951) can be rewritten: errors carry no data. */
 export const TAIL_ADDRESSES_BYTES_MAX = 4096

@@ -71,7 +71,12 @@ export class Connection implements Outbox {
     this.#candidates = candidates
     this.#events = events
     this.peer = `${accepted.remoteAddress ?? '?'}:${accepted.remotePort ?? 0}`
-    this.session = new Session(context, this, this.openedAtMs)
+    this.session = new Session(
+      context,
+      this,
+      { address: plainAddress(accepted.remoteAddress), sni: '' },
+      this.openedAtMs,
+    )
     this.#up = new Pipe({
       offer: (bytes, view, from, to, nowMs) => this.#fromClient(bytes, view, from, to, nowMs),
       blocked: () => this.session.clientBlock !== 'none' || this.#noMoreRequests() || this.#clientOwesReading(),
@@ -364,4 +369,9 @@ export class Connection implements Outbox {
     this.#down.recycle()
     this.#events.ended(this, this.#reason ?? this.#leaveReason, this.#detail)
   }
+}
+
+/** An IPv4 address that came over a socket of both families is told as such. */
+function plainAddress(remoteAddress: string | undefined): string {
+  return remoteAddress?.replace(/^::ffff:(?=\d+\.)/u, '') ?? ''
 }

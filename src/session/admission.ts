@@ -8,6 +8,7 @@
  *                               its charge goes with it
  */
 import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
+import { SASL_MARGIN_MS } from '../bounds.ts'
 import { apiSlot } from './counters.ts'
 import { FrameCharge } from './frame-charge.ts'
 import type { SessionParts } from './session-parts.ts'
@@ -108,10 +109,10 @@ export class Admission {
 
   /** The latest instant up to which this request may be held without harm to the client. */
   #letGoAtMs({ apiKey }: RequestHead): number {
-    const { facts, age } = this.#parts
+    const { facts, age, sasl } = this.#parts
     const { behaviour } = facts
-    const holdMs = behaviour.holdMs(apiKey)
-    if (holdMs === 0) return 0
+    const holdMs = Math.min(behaviour.holdMs(apiKey), sasl.expiresAtMs - SASL_MARGIN_MS - this.#firstSeenAtMs)
+    if (holdMs <= 0) return 0
     // Without answers there is nothing to tell an age by, and nothing that could time out but the write under way.
     if (this.producesUnanswered && apiKey === API_KEY.Produce) return this.#firstSeenAtMs + holdMs
     const ageMaxMs = behaviour.pipelineMax > 0 ? holdMs : Math.max(holdMs, behaviour.queueMs)

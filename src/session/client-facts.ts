@@ -1,8 +1,9 @@
 /**
  * Who is on the other end of one connection, as far as the wire has told: client id (it may change with every request),
- * library, SASL user. Keeps the buckets that follow from it, until identity or policy change.
+ * library, SASL user, group. Keeps the buckets that follow from it, until identity or policy change.
  */
 
+import { SESSION_GROUPS_MAX, SESSION_TOPICS_MAX } from '../bounds.ts'
 import type { ClientBehaviour } from '../policy/client-libraries.ts'
 import { type Identity, NOBODY } from '../policy/identity.ts'
 import { ChargeSet } from './charge-set.ts'
@@ -11,16 +12,30 @@ import { API_SLOTS, apiSlot } from './counters.ts'
 
 const decoder = new TextDecoder()
 
+/** Where a connection comes from. */
+export interface Origin {
+  /** As `Identity.address`. */
+  readonly address: string
+  readonly sni: string
+}
+
 export class ClientFacts {
+  /** Grows with every change of the identity. */
+  identityVersion = 0
   readonly #context: SessionContext
-  #identity: Identity = NOBODY
+  #identity: Identity
   #clientIdBytes: Uint8Array = new Uint8Array(0)
   #behaviour: ClientBehaviour
   #policyVersion: number
   readonly #charges: (ChargeSet | undefined)[] = new Array<ChargeSet | undefined>(API_SLOTS).fill(undefined)
+  readonly #asksForTopics: (boolean | undefined)[] = new Array<boolean | undefined>(API_SLOTS).fill(undefined)
+  /** By API and topic, and by API and a group that a request names. The oldest makes room. */
+  readonly #topicCharges = new Map<string, ChargeSet>()
+  readonly #groupCharges = new Map<string, ChargeSet>()
 
-  constructor(context: SessionContext) {
+  constructor(context: SessionContext, { address, sni }: Origin) {
     this.#context = context
+    this.#identity = { ...NOBODY, address, sni, labels: context.labels }
     this.#behaviour = context.behaviourOf('')
     this.#policyVersion = context.policy.version
   }
@@ -53,17 +68,40 @@ export class ClientFacts {
 
   /** The buckets for one API, resolved at first use. */
   chargesFor(apiKey: number, nowMs: number): ChargeSet {
-    if (this.#policyVersion !== this.#context.policy.version) this.forget()
+    this.#refresh()
     const slot = apiSlot(apiKey)
     let charges = this.#charges[slot]
     if (charges === undefined) {
-      const { policy, buckets, counters, behaviourOf } = this.#context
-      this.#policyVersion = policy.version
-      this.#behaviour = behaviourOf(this.#identity.software)
-      charges = new ChargeSet(policy.resolve(this.#identity, apiKey), buckets, counters, nowMs)
+      charges = this.#resolve(this.#identity, apiKey, nowMs)
       this.#charges[slot] = charges
     }
     return charges
+  }
+
+  /** The buckets for a request that names its group, which may be another than the one this client is known to be in. */
+  chargesForGroup(apiKey: number, group: string, nowMs: number): ChargeSet {
+    this.#refresh()
+    if (group === this.#identity.group) return this.chargesFor(apiKey, nowMs)
+    return cached(this.#groupCharges, `${apiKey} ${group}`, SESSION_GROUPS_MAX, () =>
+      this.#resolve({ ...this.#identity, group }, apiKey, nowMs),
+    )
+  }
+
+  /** Whether some quota tells the topics of such requests apart. */
+  asksForTopics(apiKey: number): boolean {
+    this.#refresh()
+    const slot = apiSlot(apiKey)
+    this.#asksForTopics[slot] ??= this.#context.policy.asksForTopics(this.#identity, apiKey)
+    return this.#asksForTopics[slot]
+  }
+
+  /** The buckets for what a request has of one topic. */
+  chargesForTopic(apiKey: number, topic: string, nowMs: number): ChargeSet {
+    this.#refresh()
+    return cached(this.#topicCharges, `${apiKey} ${topic}`, SESSION_TOPICS_MAX, () => {
+      const applicable = this.#context.policy.resolveTopic(this.#identity, apiKey, topic)
+      return new ChargeSet(applicable, this.#context.buckets, this.#context.counters, nowMs)
+    })
   }
 
   /** Lets go of every bucket: the identity or the policy changed, or the session ends. */
@@ -71,12 +109,28 @@ export class ClientFacts {
     for (let i = 0; i < API_SLOTS; i++) {
       this.#charges[i]?.release()
       this.#charges[i] = undefined
+      this.#asksForTopics[i] = undefined
     }
+    for (const charges of [...this.#topicCharges.values(), ...this.#groupCharges.values()]) charges.release()
+    this.#topicCharges.clear()
+    this.#groupCharges.clear()
     this.#policyVersion = this.#context.policy.version
+  }
+
+  #refresh(): void {
+    if (this.#policyVersion === this.#context.policy.version) return
+    this.forget()
+    this.#behaviour = this.#context.behaviourOf(this.#identity.software)
+  }
+
+  #resolve(identity: Identity, apiKey: number, nowMs: number): ChargeSet {
+    const { policy, buckets, counters } = this.#context
+    return new ChargeSet(policy.resolve(identity, apiKey), buckets, counters, nowMs)
   }
 
   #become(identity: Identity): void {
     this.#identity = identity
+    this.identityVersion++
     this.forget()
   }
 
@@ -85,4 +139,19 @@ export class ClientFacts {
     for (let i = 0; i < size; i++) if (bytes[from + i] !== this.#clientIdBytes[i]) return false
     return true
   }
+}
+
+function cached(sets: Map<string, ChargeSet>, key: string, max: number, make: () => ChargeSet): ChargeSet {
+  let set = sets.get(key)
+  if (set !== undefined) return set
+  if (sets.size >= max) {
+    for (const [oldestKey, oldest] of sets) {
+      sets.delete(oldestKey)
+      oldest.release()
+      break
+    }
+  }
+  set = make()
+  sets.set(key, set)
+  return set
 }

@@ -14,4 +14,6 @@ export interface SessionContext {
   readonly book: AddressBook
   readonly behaviourOf: (software: string) => ClientBehaviour
   readonly frameBytesMax: number
+  /** Of the workload that this process stands beside. */
+  readonly labels: Readonly<Record<string, string>>
 }

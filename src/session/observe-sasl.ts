@@ -21,6 +21,8 @@ export interface SaslStep {
 export class SaslObserver {
   /** The client may send raw tokens now. */
   rawTokens = false
+  /** When the broker will close the connection on the next request that is no login (KIP-368). */
+  expiresAtMs: number = Number.POSITIVE_INFINITY
   /** As the client asked for last, and as the broker agreed to last: requests may be pipelined. */
   #askedMechanism = ''
   #mechanism = ''
@@ -58,6 +60,7 @@ export class SaslObserver {
     bytes: Uint8Array,
     from: number,
     to: number,
+    nowMs: number,
   ): void {
     const schema = apiSchema(apiKey)?.response
     if (schema === undefined) return
@@ -71,6 +74,8 @@ export class SaslObserver {
     } else {
       this.#candidate ??= step.user
       this.#sawChallenge(value['authBytes'] as Uint8Array)
+      const lifetimeMs = Number(value['sessionLifetimeMs'] ?? 0)
+      this.expiresAtMs = lifetimeMs > 0 ? nowMs + lifetimeMs : Number.POSITIVE_INFINITY
     }
   }
 

@@ -98,7 +98,15 @@ export class ResponseStream {
       const whole = visibleEnd - from === frameBytes
       if (!whole && frameBytes <= REWRITE_BYTES_MAX) return from
       if (whole)
-        this.#parts.sasl.sawAnswer(expected.saslStep, expected.apiKey, expected.version, bytes, bodyAt, visibleEnd)
+        this.#parts.sasl.sawAnswer(
+          expected.saslStep,
+          expected.apiKey,
+          expected.version,
+          bytes,
+          bodyAt,
+          visibleEnd,
+          nowMs,
+        )
     }
     return this.#planned(plan, expected, bytes, view, from, bodyAt, visibleEnd, frameBytes, nowMs)
   }

@@ -8,7 +8,7 @@
 import { ProtocolError } from 'kafka-protocol-codec'
 import { IN_FLIGHT_MAX } from '../bounds.ts'
 import type { Identity } from '../policy/identity.ts'
-import { ClientFacts } from './client-facts.ts'
+import { ClientFacts, type Origin } from './client-facts.ts'
 import type { SessionContext } from './context.ts'
 import type { CloseReason } from './counters.ts'
 import { ForeignBytes } from './foreign-bytes.ts'
@@ -35,9 +35,9 @@ export class Session {
   #state: State = 'fresh'
   #software = ''
 
-  constructor(context: SessionContext, outbox: Outbox, nowMs: number) {
+  constructor(context: SessionContext, outbox: Outbox, origin: Origin, nowMs: number) {
     this.#outbox = outbox
-    this.#facts = new ClientFacts(context)
+    this.#facts = new ClientFacts(context, origin)
     this.#inFlight = new InFlight(IN_FLIGHT_MAX)
     this.#age = new FrameAge(nowMs)
     const sasl = new SaslObserver((principal) => {

@@ -8,10 +8,11 @@ import type { Family, Sample } from './api-families.ts'
 
 type Count = Exclude<keyof QuotaCounts, 'used'>
 
-/** What can happen to a request under a quota: the answer told the client, the request waited, or observe mode noted it. */
+/** What can happen to a request under a quota: the answer told the client, it waited, it was refused, or observe mode noted it. */
 const ACTIONS: readonly (readonly [action: string, count: Count])[] = [
   ['stamped', 'stampedRequests'],
   ['held', 'heldRequests'],
+  ['refused', 'refusedRequests'],
   ['observed', 'observedRequests'],
 ]
 
@@ -29,7 +30,7 @@ export function quotaFamilies(counters: Counters, quotas: () => readonly QuotaSt
   return [
     {
       name: 'sluice_throttled_requests_total',
-      help: 'Requests that met a quota, by what was done: stamped, held, or only observed.',
+      help: 'Requests (or connections) that met a quota, by what was done: stamped, held, refused, or only observed.',
       type: 'counter',
       samples: () =>
         names().flatMap((quota) =>
@@ -45,9 +46,14 @@ export function quotaFamilies(counters: Counters, quotas: () => readonly QuotaSt
       'throttleMs',
       1 / 1000,
     ),
+    perQuota(
+      'sluice_throttled_bytes_total',
+      'Bytes of the requests (of Fetch: answers) that met a delay, or would have met one in observe mode.',
+      'throttledBytes',
+    ),
     {
       name: 'sluice_quota_used_total',
-      help: 'Charged to the quota, in its own unit (bytes or requests).',
+      help: 'Charged to the quota, in its own unit (bytes, records, requests, partitions, connections).',
       type: 'counter',
       samples: () => names().flatMap((quota) => usedSamples(quota, counters.quotas().get(quota), quotas())),
     },

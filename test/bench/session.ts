@@ -36,6 +36,7 @@ function context(limited: boolean): SessionContext {
     book: new AddressBook(10),
     behaviourOf: (software) => behaviourOf(software, []),
     frameBytesMax: 104_857_600,
+    labels: {},
   }
 }
 
@@ -86,7 +87,7 @@ function measure(pair: Pair, limited: boolean): number {
       throw new Error(`${reason}: ${detail}`)
     },
   }
-  const session = new Session(context(limited), outbox, 0)
+  const session = new Session(context(limited), outbox, { address: '', sni: '' }, 0)
   const requests = repeat(pair.request, PIPELINED)
   const answers = repeat(pair.answer, PIPELINED)
   const requestView = new DataView(requests.buffer)

@@ -43,6 +43,7 @@ export async function startBareGateway(
       book: new AddressBook(10),
       behaviourOf: (software) => behaviourOf(software, [{ software: '', holdMs }]),
       frameBytesMax: 104_857_600,
+      labels: {},
     },
     logger,
     limitedLog: new LogLimiter(logger),

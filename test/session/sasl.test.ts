@@ -16,6 +16,7 @@ import {
   request,
 } from '../support/frames.ts'
 import { Rig, type RigOptions } from '../support/rig.ts'
+import { rule } from '../support/rules.ts'
 
 const NOTHING = new Uint8Array(0)
 const PLAIN_TOKEN = bytesOf('\0alice\0secret')
@@ -291,4 +292,25 @@ describe('a quota on a user', () => {
     login(rig, 'SCRAM-SHA-256', SCRAM)
     assert.equal(rig.session.identity.principal, 'alice')
   })
+})
+
+test('a request is not held past the end of its login (KIP-368), where the broker would close the connection on it', () => {
+  for (const [lifetimeMs, holdMs] of [
+    [0, 3000],
+    [60_000, 3000],
+    [3_500, 2500],
+  ] as const) {
+    const rig = new Rig({ rules: [rule({ produceBytes: 100 })] })
+    const { asked, said } = handshake('PLAIN', 1)
+    rig.client(asked).broker(said).client(token(PLAIN_TOKEN))
+    rig.broker(answer('SaslAuthenticate', 1, { authBytes: NOTHING, sessionLifetimeMs: BigInt(lifetimeMs) }))
+    rig.client(produce(1000)).broker(produceAnswer()).client(produce(1000))
+    assert.equal(rig.session.clientBlock, 'held')
+    assert.equal(rig.session.wakeAtMs - rig.nowMs, holdMs)
+  }
+  const late = new Rig({ rules: [rule({ produceBytes: 100 })] })
+  late.client(handshake('PLAIN', 1).asked).broker(handshake('PLAIN', 1).said).client(token(PLAIN_TOKEN))
+  late.broker(answer('SaslAuthenticate', 1, { authBytes: NOTHING, sessionLifetimeMs: 900n }))
+  late.client(produce(1000), produce(1000, { correlationId: 2 }))
+  assert.equal(late.session.inFlight, 2, 'no time is left to hold it')
 })

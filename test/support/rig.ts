@@ -7,6 +7,7 @@ import { BucketTable } from '../../src/limiter/bucket-table.ts'
 import { behaviourOf, type ClientOverride } from '../../src/policy/client-libraries.ts'
 import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
+import type { Origin } from '../../src/session/client-facts.ts'
 import type { SessionContext } from '../../src/session/context.ts'
 import { type CloseReason, Counters } from '../../src/session/counters.ts'
 import type { Outbox } from '../../src/session/outbox.ts'
@@ -24,6 +25,8 @@ export interface RigOptions {
   readonly brokersMax?: number
   /** Rows of `clients:` in the configuration. */
   readonly clients?: readonly ClientOverride[]
+  readonly origin?: Partial<Origin>
+  readonly labels?: Readonly<Record<string, string>>
 }
 
 const POISON = 0xa5
@@ -66,7 +69,7 @@ export class Rig implements Outbox {
   constructor(options: RigOptions = {}) {
     this.#clock = options.beside?.clock ?? { nowMs: 1_000 }
     this.context = options.beside?.context ?? contextOf(options)
-    this.session = new Session(this.context, this, this.nowMs)
+    this.session = new Session(this.context, this, { address: '127.0.0.1', sni: '', ...options.origin }, this.nowMs)
     this.#client = new Side((b, v, from, to) => this.session.clientBytes(b, v, from, to, this.nowMs))
     this.#broker = new Side((b, v, from, to) => this.session.brokerBytes(b, v, from, to, this.nowMs))
   }
@@ -190,6 +193,7 @@ function contextOf({
   brokersMax = 100,
   clients = [],
   frameBytesMax = 104_857_600,
+  labels = {},
 }: RigOptions): SessionContext {
   const book = new AddressBook(brokersMax)
   for (const [nodeId, port] of Object.entries(brokers)) {
@@ -203,6 +207,7 @@ function contextOf({
     book,
     behaviourOf: (software) => behaviourOf(software, clients),
     frameBytesMax,
+    labels,
   }
 }
 

@@ -123,6 +123,7 @@ describe('quotas', () => {
     assert.deepEqual(await samples(metrics, 'sluice_throttled_requests_total'), [
       'sluice_throttled_requests_total{quota="producers",action="stamped"} 0',
       'sluice_throttled_requests_total{quota="producers",action="held"} 0',
+      'sluice_throttled_requests_total{quota="producers",action="refused"} 0',
       'sluice_throttled_requests_total{quota="producers",action="observed"} 0',
     ])
     assert.deepEqual(await samples(metrics, 'sluice_quota_limit'), ['sluice_quota_limit{quota="producers"} 5000000'])
@@ -142,6 +143,7 @@ describe('quotas', () => {
     assert.deepEqual(await samples(metrics, 'sluice_throttled_requests_total'), [
       'sluice_throttled_requests_total{quota="producers",action="stamped"} 2',
       'sluice_throttled_requests_total{quota="producers",action="held"} 3',
+      'sluice_throttled_requests_total{quota="producers",action="refused"} 0',
       'sluice_throttled_requests_total{quota="producers",action="observed"} 4',
     ])
     assert.deepEqual(await samples(metrics, 'sluice_throttle_seconds_total'), [
