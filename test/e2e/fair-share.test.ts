@@ -3,9 +3,16 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { createTopic } from '../../src/demo/kafka/index.ts'
 import { requireClient } from '../support/clients.ts'
-import { waitFor } from '../support/wait.ts'
 import { type FloodLibrary, startProducers } from './support/flood.ts'
-import { assertUnharmed, burstOver, limitScene, rateIn, report, type Scene, windowAfter } from './support/limits.ts'
+import {
+  assertUnharmed,
+  limitScene,
+  measureFlood,
+  PRODUCE_BYTES,
+  rateIn,
+  report,
+  type Scene,
+} from './support/limits.ts'
 import { type Exchange, PRODUCE } from './support/witness.ts'
 
 const BYTES_PER_SECOND = 5_000_000
@@ -13,6 +20,7 @@ const RECORD_BYTES = 4_000
 const LIBRARIES: readonly FloodLibrary[] = ['java', 'librdkafka']
 const SHARE_TOLERANCE = 0.05
 const LIMIT_TOLERANCE = 0.01
+const ATTEMPTS_MAX = 3
 
 // No `per`: all that match share one bucket.
 const QUOTAS = LIBRARIES.map((library) => ({
@@ -21,9 +29,7 @@ const QUOTAS = LIBRARIES.map((library) => ({
   match: { clientId: `${library}-*` },
 }))
 
-const bytesOf = ({ requestBytes }: Exchange): number => requestBytes
-
-test('two producers that share a bucket share it equally', { timeout: 180_000, concurrency: true }, async (context) => {
+test('two producers that share a bucket share it equally', { timeout: 400_000, concurrency: true }, async (context) => {
   const scene = await limitScene(context, QUOTAS)
   if (scene === undefined) return
   await Promise.all(
@@ -33,8 +39,28 @@ test('two producers that share a bucket share it equally', { timeout: 180_000, c
 
 async function sharesAreEqual(context: TestContext, scene: Scene, library: FloodLibrary): Promise<void> {
   if (!(await requireClient(context, library))) return
-  const { kafka, sluice, witness } = scene
-  const clientIds = [`${library}-left`, `${library}-right`]
+  for (let attempt = 1; ; attempt++) {
+    const shares = await measureShares(context, scene, library, attempt)
+    if (shares === undefined) {
+      // One of them got no processor to flood with.
+      assert.ok(attempt < ATTEMPTS_MAX, `after ${attempt} attempts the bucket was not used up`)
+      continue
+    }
+    const { left, right } = shares
+    for (const share of [left, right])
+      assert.ok(Math.abs(share - 1) <= SHARE_TOLERANCE, `${left} and ${right} of half the limit`)
+    return
+  }
+}
+
+/** Each one's part of half of what went through; undefined when that was less than the limit, which says nothing of fairness. */
+async function measureShares(
+  context: TestContext,
+  { kafka, sluice, witness }: Scene,
+  library: FloodLibrary,
+  attempt: number,
+): Promise<{ left: number; right: number } | undefined> {
+  const clientIds = [`${library}-left-${attempt}`, `${library}-right-${attempt}`]
   await Promise.all(clientIds.map((topic) => createTopic(kafka.internalBootstrap, { topic })))
   const floods = await Promise.all(
     clientIds.map((clientId) =>
@@ -45,22 +71,23 @@ async function sharesAreEqual(context: TestContext, scene: Scene, library: Flood
     ),
   )
   const both = (): Exchange[] => witness.exchanges.filter((e) => e.apiKey === PRODUCE && clientIds.includes(e.clientId))
-  const startsMs = await Promise.all(
-    clientIds.map((id) =>
-      waitFor(`${id} is at work`, () => witness.of(PRODUCE, id)[0]?.startMs, { timeoutMs: 60_000 }),
-    ),
-  )
-  const window = await windowAfter(
-    library,
-    Math.max(...startsMs, await burstOver(library, both, bytesOf, BYTES_PER_SECOND)),
-  )
-  const ofLimit = rateIn(window, both(), bytesOf).bytesPerSecond / BYTES_PER_SECOND
-  const rates = clientIds.map((id) => rateIn(window, witness.of(PRODUCE, id), bytesOf).bytesPerSecond)
+  const name = `one bucket of 5 MB/s, two of ${library}`
+  const measured = await measureFlood({
+    ...{ name, floods, exchanges: both, measure: PRODUCE_BYTES, perSecond: BYTES_PER_SECOND },
+    begunMs: () => lastOf(clientIds.map((id) => witness.of(PRODUCE, id)[0]?.startMs)),
+  })
   for (const flood of floods) assertUnharmed(await flood.stop())
-  const ofHalf = rates.map((rate) => (2 * rate) / (BYTES_PER_SECOND * ofLimit))
-  const [left = 0, right = 0] = ofHalf
-  await report(context, `one bucket of 5 MB/s, two of ${library}`, { limit: BYTES_PER_SECOND, ofLimit, left, right })
-  assert.ok(Math.abs(ofLimit - 1) <= LIMIT_TOLERANCE, `together ${ofLimit} of the limit`)
-  for (const share of ofHalf)
-    assert.ok(Math.abs(share - 1) <= SHARE_TOLERANCE, `${left} and ${right} of half the limit`)
+  if (measured === undefined) return undefined
+  const rates = clientIds.map((id) => rateIn(measured.window, witness.of(PRODUCE, id), PRODUCE_BYTES.costOf))
+  const [left = 0, right = 0] = rates.map((rate) => (2 * (rate?.perSecond ?? 0)) / measured.perSecond)
+  const { ofLimit } = measured
+  await report(context, name, { limit: BYTES_PER_SECOND, ofLimit, left, right, attempt })
+  return ofLimit < 1 - LIMIT_TOLERANCE ? undefined : { left, right }
+}
+
+/** The latest of these times once all are there. */
+function lastOf(timesMs: readonly (number | undefined)[]): number | undefined {
+  return timesMs.reduce((last, timeMs) =>
+    last === undefined || timeMs === undefined ? undefined : Math.max(last, timeMs),
+  )
 }

@@ -8,8 +8,7 @@ import { createTopic } from '../../src/demo/kafka/index.ts'
 import { requireClient } from '../support/clients.ts'
 import { startPerfProducer } from '../support/perf-tools.ts'
 import { type FloodLibrary, startConsumers } from './support/flood.ts'
-import { assertLimitHolds, limitScene, type Scene } from './support/limits.ts'
-import { FETCH } from './support/witness.ts'
+import { assertLimitHolds, FETCH_BYTES, limitScene, type Scene } from './support/limits.ts'
 
 const MB = 1_000_000
 const TOPIC = 'data'
@@ -30,7 +29,7 @@ const QUOTAS = [1, 10].map((mb) => ({
   per: ['clientId'],
 }))
 
-test('fetch limits hold for consumers that read all they can', { timeout: 300_000 }, async (context) => {
+test('fetch limits hold for consumers that read all they can', { timeout: 600_000 }, async (context) => {
   const scene = await limitScene(context, QUOTAS)
   if (scene === undefined || !(await requireClient(context, 'java'))) return
   const { kafka } = scene
@@ -53,10 +52,10 @@ async function limitHolds(context: TestContext, { sluice, witness }: Scene, mb: 
         await assertLimitHolds(t, {
           name: `fetch ${mb} MB/s, ${library}, ${connections} connection(s)`,
           clientId: `at-${mb}-MB-${library}-${connections}`,
-          bytesPerSecond: mb * MB,
+          perSecond: mb * MB,
+          measure: FETCH_BYTES,
+          witness,
           start: (clientId) => startConsumers(t, { ...flood, clientId }),
-          exchanges: (clientId) => witness.of(FETCH, clientId),
-          bytesOf: ({ answerBytes }) => answerBytes,
         })
       }),
     ),

@@ -9,7 +9,7 @@ import { createTopic } from '../../src/demo/kafka/index.ts'
 import { requireClient } from '../support/clients.ts'
 import { waitFor } from '../support/wait.ts'
 import { type FloodLibrary, startProducers } from './support/flood.ts'
-import { assertLimitHolds, assertUnharmed, limitScene, report, type Scene } from './support/limits.ts'
+import { assertLimitHolds, assertUnharmed, limitScene, PRODUCE_BYTES, report, type Scene } from './support/limits.ts'
 import { PRODUCE } from './support/witness.ts'
 
 const MB = 1_000_000
@@ -34,7 +34,7 @@ const QUOTAS = [
   { name: 'floor', limit: { produceBytes: '1 MB/s' }, match: { clientId: 'below-the-floor' } },
 ]
 
-test('produce limits hold for producers that flood', { timeout: 300_000, concurrency: true }, async (context) => {
+test('produce limits hold for producers that flood', { timeout: 600_000, concurrency: true }, async (context) => {
   const scene = await limitScene(context, QUOTAS)
   if (scene === undefined) return
   await Promise.all([
@@ -57,10 +57,10 @@ async function limitHolds(context: TestContext, scene: Scene, mb: number): Promi
         await assertLimitHolds(t, {
           name: `produce ${mb} MB/s, ${library}, ${connections} connection(s)`,
           clientId: topic,
-          bytesPerSecond: mb * MB,
+          perSecond: mb * MB,
+          measure: PRODUCE_BYTES,
+          witness,
           start: (clientId) => startProducers(t, { ...flood, clientId }),
-          exchanges: (clientId) => witness.of(PRODUCE, clientId),
-          bytesOf: ({ requestBytes }) => requestBytes,
         })
       }),
     ),

@@ -1,12 +1,15 @@
 /** Waiting for a condition, with a deadline that says what was waited for. Tests never just sleep. */
 import { setTimeout as delay } from 'node:timers/promises'
 
-const WAIT_MAX_MS = 30_000
+/** A deadline is there to notice what never comes, not to judge speed: machines that run tests are busy at times. */
+const WAIT_MAX_MS = 60_000
 const POLL_MS = 20
 
 export interface WaitOptions {
   readonly timeoutMs?: number
   readonly pollMs?: number
+  /** What is there instead, for the complaint. */
+  readonly seen?: () => string
 }
 
 /** Resolves with the first value of `condition` that is neither false, null nor undefined. */
@@ -15,12 +18,13 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<T, false | null | undefined>> {
-  const { timeoutMs = WAIT_MAX_MS, pollMs = POLL_MS } = options
+  const { timeoutMs = WAIT_MAX_MS, pollMs = POLL_MS, seen } = options
   const deadlineMs = performance.now() + timeoutMs
   for (;;) {
     const value = await condition()
     if (value !== false && value !== null && value !== undefined) return value as Exclude<T, false | null | undefined>
-    if (performance.now() > deadlineMs) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`)
+    if (performance.now() > deadlineMs) break
     await delay(pollMs)
   }
+  throw new Error(`waited ${timeoutMs} ms in vain until ${what}${seen === undefined ? '' : `\n${seen()}`}`)
 }

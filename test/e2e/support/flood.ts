@@ -28,6 +28,10 @@ export interface FloodEnd {
 }
 
 export interface Flood {
+  /** How it ended, if it has by itself. */
+  readonly ended: string | undefined
+  /** For people: what it has told last. */
+  says(): string
   stop(): Promise<FloodEnd>
 }
 
@@ -67,7 +71,20 @@ function programConfig({ bootstrap, topic, clientId, connections, recordBytes }:
 
 function fromTool(context: TestContext, tool: PerfTool): Flood {
   context.after(() => tool.kill())
+  let ended: string | undefined
+  tool.ended.then(
+    (end) => {
+      ended = `with ${end}`
+    },
+    (error: Error) => {
+      ended = error.message
+    },
+  )
   return {
+    get ended() {
+      return ended
+    },
+    says: () => tool.lines.slice(-COMPLAINTS_MAX).join(', '),
     stop: async () => {
       const complaints = [...tool.timeouts, ...tool.disconnects]
       const [timeouts, disconnects] = [tool.timeouts.length, tool.disconnects.length]
@@ -85,7 +102,20 @@ async function fromProgram(
 ): Promise<Flood> {
   const client = await startClient(library, mode, config)
   context.after(() => client.kill())
+  let ended: string | undefined
+  client.result.then(
+    () => {
+      ended = 'with its result'
+    },
+    (error: Error) => {
+      ended = error.message
+    },
+  )
   return {
+    get ended() {
+      return ended
+    },
+    says: () => JSON.stringify([client.latest, ...client.events.slice(-COMPLAINTS_MAX)]),
     stop: async () => {
       const { timeouts, disconnects, errors, events } = await client.stop()
       const complaints = events.filter(({ kind }) => ['timeout', 'disconnect', 'error'].includes(kind))

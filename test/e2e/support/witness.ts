@@ -27,6 +27,8 @@ export interface Exchange {
   readonly requestBytes: number
   /** 0 until the answer has begun to come. */
   answerBytes: number
+  /** When the answer's first byte came by; Infinity until then. */
+  answerMs: number
 }
 
 /** A broker's address, and where its witness listens. */
@@ -77,7 +79,7 @@ export class Witness {
     const answers = new FrameHeads(
       ANSWER_HEAD_BYTES,
       () => 0,
-      (head) => answered(pending, head),
+      (head, startMs) => answered(pending, head, startMs),
     )
     forward(client, broker, (chunk) => requests.bytes(chunk))
     forward(broker, client, (chunk) => answers.bytes(chunk))
@@ -116,15 +118,17 @@ function exchangeOf(connection: number, head: Buffer, startMs: number): Exchange
     startMs,
     requestBytes: head.readInt32BE(0) + SIZE_BYTES,
     answerBytes: 0,
+    answerMs: Number.POSITIVE_INFINITY,
   }
 }
 
 /** Answers come in the order of the requests; one that was passed over has none (acks 0). */
-function answered(pending: Exchange[], head: Buffer): void {
+function answered(pending: Exchange[], head: Buffer, startMs: number): void {
   const correlationId = head.readInt32BE(4)
   for (let exchange = pending.shift(); exchange !== undefined; exchange = pending.shift()) {
     if (exchange.correlationId !== correlationId) continue
     exchange.answerBytes = head.readInt32BE(0) + SIZE_BYTES
+    exchange.answerMs = startMs
     return
   }
 }
