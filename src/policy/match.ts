@@ -1,8 +1,9 @@
 /**
  * Patterns: `checkout-7` (exactly), `checkout-*` (a glob: `*` any run of characters, `?` any one), `/^checkout-\d+$/i` (a
- * regular expression, found anywhere unless anchored). Values come from clients, so no pattern may take long on any value:
- * globs are matched in time length × length; regular expressions are checked when the configuration is read, and see the
- * first characters of a value only.
+ * regular expression, found anywhere unless anchored). A backslash before `*`, `?`, `/` or `\` makes that character mean itself:
+ * `\*` is the one client whose id is a star. Values come from clients, so no pattern may take long on any value: globs are
+ * matched in time length × length; regular expressions are checked when the configuration is read, and see the first
+ * characters of a value only.
  */
 import { PATTERN_CHARS_MAX, REGEX_INPUT_CHARS_MAX, REGEX_REPEATS_MAX } from '../bounds.ts'
 import { compileAddress } from './match-address.ts'
@@ -21,7 +22,12 @@ export interface Pattern {
 }
 
 const REGEX = /^\/(.*)\/([a-z]*)$/su
-const GLOB = /[*?]/u
+/** One after the other: an escaped character, or any other. */
+const UNITS = /\\([*?/\\])|(.)/gs
+
+/** In a glob, in place of a UTF-16 code unit. */
+const ANY_RUN = -1
+const ANY_ONE = -2
 
 /**
  * Compiles a pattern.
@@ -36,11 +42,28 @@ export function compilePattern(text: string): Pattern {
   if (text.length > 1 && text.startsWith('/')) {
     throw new RangeError(`a pattern that begins with / is a regular expression and must end with /: /${text.slice(1)}/`)
   }
-  if (!GLOB.test(text)) {
-    return { text, kind: 'exact', literalChars: text.length, matches: (value) => value === text }
+  const glob = globOf(text)
+  const literal = glob.filter((unit) => unit >= 0)
+  if (literal.length === glob.length) {
+    const exactly = String.fromCharCode(...literal)
+    return { text, kind: 'exact', literalChars: exactly.length, matches: (value) => value === exactly }
   }
-  const literalChars = text.replaceAll(/[*?]/gu, '').length
-  return { text, kind: 'glob', literalChars, matches: (value) => matchesGlob(text, value) }
+  return { text, kind: 'glob', literalChars: literal.length, matches: (value) => matchesGlob(glob, value) }
+}
+
+/** The pattern that matches this value and no other, whatever characters it has. */
+export function exactPattern(value: string): string {
+  const escaped = value.replaceAll(/[*?\\]/gu, (character) => `\\${character}`)
+  return escaped.length > 1 && escaped.startsWith('/') ? `\\${escaped}` : escaped
+}
+
+/** Code units that stand for themselves, ANY_RUN and ANY_ONE. */
+function globOf(text: string): readonly number[] {
+  return Array.from(text.matchAll(UNITS), ([, escaped, plain]) => {
+    if (plain === '*') return ANY_RUN
+    if (plain === '?') return ANY_ONE
+    return (escaped ?? plain ?? '').charCodeAt(0)
+  })
 }
 
 function compileRegex(text: string, source: string, flags: string): Pattern {
@@ -61,16 +84,16 @@ function compileRegex(text: string, source: string, flags: string): Pattern {
 }
 
 /** Greedy with one point of return: the last star. */
-function matchesGlob(glob: string, value: string): boolean {
+function matchesGlob(glob: readonly number[], value: string): boolean {
   let g = 0
   let starAt = -1
   let valueAtStar = 0
   let v = 0
   while (v < value.length) {
-    if (glob[g] === '*') {
+    if (glob[g] === ANY_RUN) {
       starAt = g++
       valueAtStar = v
-    } else if (g < glob.length && (glob[g] === '?' || glob[g] === value[v])) {
+    } else if (g < glob.length && (glob[g] === ANY_ONE || glob[g] === value.charCodeAt(v))) {
       g++
       v++
     } else if (starAt >= 0) {
@@ -80,7 +103,7 @@ function matchesGlob(glob: string, value: string): boolean {
       return false
     }
   }
-  while (glob[g] === '*') g++
+  while (glob[g] === ANY_RUN) g++
   return g === glob.length
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { compileMatch, compilePattern, type Facts } from '../../src/policy/match.ts'
+import { compileMatch, compilePattern, exactPattern, type Facts } from '../../src/policy/match.ts'
 import type { MatchField } from '../../src/policy/quota-rule.ts'
 
 describe('compilePattern', () => {
@@ -17,6 +17,12 @@ describe('compilePattern', () => {
     ['a*b*c', 'glob', ['abc', 'aXbYc', 'abbcc', 'abcbc'], ['ab', 'acb', 'abcd']],
     ['pod-?', 'glob', ['pod-1', 'pod-x'], ['pod-', 'pod-12']],
     ['a.c+', 'exact', ['a.c+'], ['abc']],
+    ['\\*', 'exact', ['*'], ['', 'a', '\\*']],
+    ['a\\?', 'exact', ['a?'], ['ab', 'a\\?']],
+    ['\\/x/', 'exact', ['/x/'], ['x', '\\/x/']],
+    ['a\\\\*', 'glob', ['a\\', 'a\\b'], ['a', 'a*']],
+    ['\\*-*', 'glob', ['*-', '*-a'], ['a-a', '\\*-a']],
+    ['domain\\user', 'exact', ['domain\\user'], ['domainuser']],
     ['/^checkout-\\d+$/', 'regex', ['checkout-12'], ['checkout-', 'a-checkout-1']],
     ['/batch/', 'regex', ['nightly-batch-1'], ['nightly']],
     ['/BATCH/i', 'regex', ['Batch'], ['other']],
@@ -56,6 +62,23 @@ describe('compilePattern', () => {
       )
     })
   }
+
+  test('exactPattern names any value and no other, and is as specific as a plain name', () => {
+    const hostile = fc.array(fc.constantFrom('*', '?', '/', '\\', 'a', 'i', '\u{1F600}'), { maxLength: 8 })
+    const value = fc.oneof(
+      hostile.map((letters) => letters.join('')),
+      fc.string(),
+    )
+    fc.assert(
+      fc.property(value, value, (name, other) => {
+        const pattern = compilePattern(exactPattern(name))
+        assert.equal(pattern.kind, 'exact')
+        assert.equal(pattern.literalChars, name.length)
+        assert.ok(pattern.matches(name))
+        assert.equal(pattern.matches(other), other === name)
+      }),
+    )
+  })
 
   test('a regular expression sees the beginning of a value only', () => {
     const pattern = compilePattern('/x/')
