@@ -72,6 +72,32 @@ export const SWEEP_BUCKETS = 4
 /** Idle buckets looked at when the table is full, before a key is sent to the overflow bucket. */
 export const SWEEP_FULL_BUCKETS = 64
 
+/** Keys of divided buckets kept at a time, over all buckets; about 300 bytes each. Keys beyond it share one overflow flow a bucket and weight. */
+export const SHARES_MAX = 100_000
+
+/** Who waits in line asks again after at most this long, so that it notices when others left; and not sooner than a timer can tell. */
+export const SHARE_ASK_MAX_MS = 100
+export const SHARE_ASK_MIN_MS = 1
+
+/** Least part of a divided bucket that lower classes are sure of, whatever the quota says: they would starve without any. */
+export const SHARE_MINIMUM_LEAST = 0.001
+
+/** Tags of a divided bucket are set back here: doubles still tell a thousandth of a byte apart. */
+export const SHARE_TAG_MAX: number = 2 ** 40
+
+/** Gauges (`connections`, `inFlight`) kept at a time: each is held by a connection, and few of them by one. Keys beyond it share one. */
+export const LEVELS_MAX = 100_000
+
+/** A limit that ramps in is first watched for this part of its time, at most this long: several windows of use, and not a second ramp. */
+export const RAMP_OBSERVE_PART = 0.1
+export const RAMP_OBSERVE_MAX_MS = 60_000
+
+/** Use is measured over windows of at least this: shorter ones would take one large frame for a rate. */
+export const RAMP_WINDOW_MS = 1_000
+
+/** Steps in which a limit comes down: from ten times the limit, each is 11 % less. */
+export const RAMP_STEPS = 20
+
 // Policy
 
 /** Longest bucket key, in characters; a longer one is cut and ends in its hash. 100,000 keys of 32 kB would be 3 GB. */

@@ -4,19 +4,48 @@
  * afresh; when room is short, one that is merely out of debt goes too, one in debt never. When there is no room at all,
  * further keys of a quota share that quota's overflow bucket, which is always to be had.
  */
-import { SWEEP_BUCKETS, SWEEP_FULL_BUCKETS } from '../bounds.ts'
+import { SHARES_MAX, SWEEP_BUCKETS, SWEEP_FULL_BUCKETS } from '../bounds.ts'
+import { FlowTable, type ShareTerms } from './flow-table.ts'
+import { Ramps, type RampView } from './ramps.ts'
+import { ShareQueue } from './share-queue.ts'
 import { TokenBuckets } from './token-buckets.ts'
 
 const SLOTS_AT_FIRST = 256
+
+/** A bucket as people see it. */
+export interface BucketView {
+  readonly quota: string
+  readonly dimension: string
+  /** '' of an overflow bucket. */
+  readonly key: string
+  readonly slot: number
+  /** Credit if positive, debt if negative, in units. */
+  readonly balance: number
+  readonly debtMs: number
+  readonly ratePerMs: number
+  readonly burstMs: number
+  readonly usedUnits: number
+  readonly holders: number
+  readonly isOverflow: boolean
+  /** What waits in line, if the bucket is divided. */
+  readonly queuedMs: number
+  readonly ramp: RampView | undefined
+}
 
 /** The buckets of one process. Times are monotonic milliseconds with fractions, rates are units per millisecond. */
 export class BucketTable {
   readonly #bucketsMax: number
   readonly #buckets: TokenBuckets
+  readonly #ramps: Ramps
+  readonly #flows: FlowTable
+  /** Dividing a bucket: for what `acquireShare` returned. */
+  readonly shares: ShareQueue
   readonly #slots = new Map<string, number>()
   /** By slot: the map's key, '' while the slot is free. */
   readonly #names: string[] = []
   readonly #holders: number[] = []
+  /** Flows of the slot that are held or have frames in line. */
+  readonly #pins: number[] = []
   readonly #isOverflow: boolean[] = []
   readonly #free: number[] = []
   /** Slots that nobody holds, the longest idle first. */
@@ -24,10 +53,17 @@ export class BucketTable {
   #overflowBuckets = 0
   #overflows = 0
 
-  /** @param bucketsMax buckets kept at a time, not counting one overflow bucket for each quota, dimension and rate. */
-  constructor(bucketsMax: number) {
+  /**
+   * @param bucketsMax buckets kept at a time, not counting one overflow bucket for each quota, dimension and rate
+   * @param sharesMax keys of divided buckets kept at a time, likewise
+   */
+  constructor(bucketsMax: number, sharesMax: number = SHARES_MAX) {
     this.#bucketsMax = bucketsMax
     this.#buckets = new TokenBuckets(Math.min(SLOTS_AT_FIRST, bucketsMax))
+    this.#ramps = new Ramps(this.#buckets)
+    const pins = { pin: (slot: number) => this.#pin(slot, 1), unpin: (slot: number) => this.#pin(slot, -1) }
+    this.#flows = new FlowTable(this.#buckets, pins, sharesMax)
+    this.shares = new ShareQueue(this.#buckets, this.#flows)
   }
 
   /** Buckets in use or not yet forgotten, overflow buckets included. */
@@ -43,19 +79,28 @@ export class BucketTable {
   /**
    * The slot of a key's bucket, made full if it is new. The caller holds it until `release`. A rate or burst other than the
    * bucket's own changes it for all who hold it, and keeps the balance.
+   * @param rampEndsAtMs until then a new or lowered limit comes down from what is used (`ramps.ts`)
    */
-  acquire(quota: string, dimension: string, key: string, ratePerMs: number, burstMs: number, nowMs: number): number {
-    const name = `key\0${quota}\0${dimension}\0${key}`
+  acquire(
+    quota: string,
+    dimension: string,
+    key: string,
+    ratePerMs: number,
+    burstMs: number,
+    nowMs: number,
+    rampEndsAtMs = 0,
+  ): number {
+    const name = nameOf(quota, dimension, key)
     const slot = this.#slots.get(name)
-    if (slot !== undefined) return this.#hold(slot, ratePerMs, burstMs, nowMs)
+    if (slot !== undefined) return this.#hold(slot, ratePerMs, burstMs, nowMs, rampEndsAtMs)
     this.sweep(nowMs, SWEEP_BUCKETS)
-    if (this.#hasRoom(nowMs)) return this.#open(name, false, ratePerMs, burstMs, nowMs)
+    if (this.#hasRoom(nowMs)) return this.#open(name, false, ratePerMs, burstMs, nowMs, rampEndsAtMs)
     this.#overflows++
     // Keys with a rate of their own (overrides) share with their like, or each would change the rate of all the others.
     const overflowName = `overflow\0${quota}\0${dimension}\0${ratePerMs}\0${burstMs}`
     const overflowSlot = this.#slots.get(overflowName)
-    if (overflowSlot !== undefined) return this.#hold(overflowSlot, ratePerMs, burstMs, nowMs)
-    return this.#open(overflowName, true, ratePerMs, burstMs, nowMs)
+    if (overflowSlot !== undefined) return this.#hold(overflowSlot, ratePerMs, burstMs, nowMs, rampEndsAtMs)
+    return this.#open(overflowName, true, ratePerMs, burstMs, nowMs, rampEndsAtMs)
   }
 
   /** Lets go of a slot. The bucket keeps its state until it is forgotten. */
@@ -63,7 +108,66 @@ export class BucketTable {
     const holders = (this.#holders[slot] ?? 0) - 1
     if (holders < 0) throw new RangeError(`slot ${slot} is released more often than it was acquired`)
     this.#holders[slot] = holders
-    if (holders === 0) this.#idle.add(slot)
+    this.#rest(slot)
+  }
+
+  /**
+   * The flow of a key in a bucket that the caller holds, for `shares`. It is held until `releaseShare`. Another weight or class than
+   * the flow's own changes it for all who hold it, another minimum the bucket's.
+   */
+  acquireShare(slot: number, share: ShareTerms, nowMs: number): number {
+    if (this.holders(slot) === 0) throw new RangeError(`nobody holds slot ${slot}`)
+    return this.#flows.acquire(slot, share, nowMs)
+  }
+
+  /** Lets go of a flow. Frames of it that are still in line keep it, and its bucket. */
+  releaseShare(flow: number): void {
+    this.#flows.release(flow)
+  }
+
+  /** Flows in use or not yet forgotten, and how many times a key was sent to an overflow flow. */
+  get flows(): number {
+    return this.#flows.size
+  }
+
+  get flowOverflows(): number {
+    return this.#flows.overflows
+  }
+
+  /** Moves limits that ramp in; to be called about once a second. */
+  tick(nowMs: number): void {
+    this.#ramps.tick(nowMs)
+  }
+
+  /** How a limit comes down, if it does. */
+  rampOf(slot: number): RampView | undefined {
+    return this.#ramps.of(slot)
+  }
+
+  /** Units per millisecond, now: not to be cached. */
+  rate(slot: number): number {
+    return this.#buckets.ratePerMs(slot)
+  }
+
+  /** Milliseconds of the rate that may go at once. */
+  burst(slot: number): number {
+    return this.#buckets.burstMs(slot)
+  }
+
+  /** Units charged since the bucket was opened, less what was given back. */
+  usedUnits(slot: number): number {
+    return this.#buckets.usedUnits(slot)
+  }
+
+  /** A key's bucket as it is, if it has one of its own. */
+  peek(quota: string, dimension: string, key: string, nowMs: number): BucketView | undefined {
+    const slot = this.#slots.get(nameOf(quota, dimension, key))
+    return slot === undefined ? undefined : this.#view(slot, nowMs)
+  }
+
+  /** All buckets, the oldest first. */
+  *entries(nowMs: number): Generator<BucketView> {
+    for (const slot of this.#slots.values()) yield this.#view(slot, nowMs)
   }
 
   /** Whether the slot is a quota's overflow bucket. */
@@ -84,11 +188,6 @@ export class BucketTable {
   /** Charges `cost` and says when its request may start: `nowMs` if at once. Never refuses. */
   reserve(slot: number, cost: number, nowMs: number): number {
     return this.#buckets.reserve(slot, cost, nowMs)
-  }
-
-  /** Reserves `costs[i]` in `slots[i]` for i < count; the latest start counts. */
-  reserveAll(slots: ArrayLike<number>, costs: ArrayLike<number>, count: number, nowMs: number): number {
-    return this.#buckets.reserveAll(slots, costs, count, nowMs)
   }
 
   /** Corrects a charge by a difference known only now: more if positive, back if negative. */
@@ -116,10 +215,40 @@ export class BucketTable {
     return this.#buckets.capDebt(slot, maxMs, nowMs)
   }
 
-  #hold(slot: number, ratePerMs: number, burstMs: number, nowMs: number): number {
-    this.#buckets.setRate(slot, ratePerMs, burstMs, nowMs)
+  #view(slot: number, nowMs: number): BucketView {
+    const [, quota = '', dimension = '', ...key] = this.#names[slot]!.split('\0')
+    const isOverflow = this.isOverflow(slot)
+    return {
+      quota,
+      dimension,
+      key: isOverflow ? '' : key.join('\0'),
+      slot,
+      balance: this.level(slot, nowMs),
+      debtMs: this.debtMs(slot, nowMs),
+      ratePerMs: this.rate(slot),
+      burstMs: this.burst(slot),
+      usedUnits: this.usedUnits(slot),
+      holders: this.holders(slot),
+      isOverflow,
+      queuedMs: this.shares.queuedMs(slot),
+      ramp: this.rampOf(slot),
+    }
+  }
+
+  #hold(slot: number, ratePerMs: number, burstMs: number, nowMs: number, rampEndsAtMs: number): number {
+    this.#ramps.change(slot, ratePerMs, burstMs, nowMs, rampEndsAtMs)
     if (this.#holders[slot]!++ === 0) this.#idle.delete(slot)
     return slot
+  }
+
+  #pin(slot: number, by: 1 | -1): void {
+    this.#pins[slot]! += by
+    this.#rest(slot)
+  }
+
+  #rest(slot: number): void {
+    if (this.#holders[slot] === 0 && this.#pins[slot] === 0) this.#idle.add(slot)
+    else this.#idle.delete(slot)
   }
 
   #hasRoom(nowMs: number): boolean {
@@ -129,13 +258,21 @@ export class BucketTable {
     return buckets() < this.#bucketsMax
   }
 
-  #open(name: string, isOverflow: boolean, ratePerMs: number, burstMs: number, nowMs: number): number {
+  #open(
+    name: string,
+    isOverflow: boolean,
+    ratePerMs: number,
+    burstMs: number,
+    nowMs: number,
+    rampEndsAtMs: number,
+  ): number {
     const slot = this.#free.pop() ?? this.#names.length
     if (slot >= this.#buckets.slots) this.#buckets.grow(Math.max(1, this.#buckets.slots * 2))
-    this.#buckets.open(slot, ratePerMs, burstMs, nowMs)
+    this.#ramps.open(slot, ratePerMs, burstMs, nowMs, rampEndsAtMs)
     this.#slots.set(name, slot)
     this.#names[slot] = name
     this.#holders[slot] = 1
+    this.#pins[slot] = 0
     this.#isOverflow[slot] = isOverflow
     if (isOverflow) this.#overflowBuckets++
     return slot
@@ -147,7 +284,7 @@ export class BucketTable {
     for (const slot of this.#idle) {
       if (left-- === 0) break
       this.#idle.delete(slot)
-      if (this.#buckets.isFull(slot, nowMs) || (isRoomShort && this.#buckets.debtMs(slot, nowMs) === 0)) {
+      if (this.#isForgettable(slot, nowMs, isRoomShort)) {
         this.#forget(slot)
         forgotten++
       } else {
@@ -157,11 +294,23 @@ export class BucketTable {
     return forgotten
   }
 
+  /** A limit that ramps in would begin anew. */
+  #isForgettable(slot: number, nowMs: number, isRoomShort: boolean): boolean {
+    if (isRoomShort) return this.#buckets.debtMs(slot, nowMs) === 0
+    return this.#buckets.isFull(slot, nowMs) && !this.#ramps.has(slot)
+  }
+
   #forget(slot: number): void {
+    this.#flows.forget(slot)
+    this.#ramps.forget(slot)
     this.#slots.delete(this.#names[slot]!)
     this.#names[slot] = ''
     if (this.#isOverflow[slot]) this.#overflowBuckets--
     this.#isOverflow[slot] = false
     this.#free.push(slot)
   }
+}
+
+function nameOf(quota: string, dimension: string, key: string): string {
+  return `key\0${quota}\0${dimension}\0${key}`
 }

@@ -22,6 +22,7 @@ export class TokenBuckets {
   #atMs: Float64Array
   #ratePerMs: Float64Array
   #burstMs: Float64Array
+  #usedUnits: Float64Array
   #lastMs = Number.NEGATIVE_INFINITY
   /** What our time is ahead of the caller's, after its clock stepped back. */
   #aheadMs = 0
@@ -32,6 +33,7 @@ export class TokenBuckets {
     this.#atMs = new Float64Array(slots)
     this.#ratePerMs = new Float64Array(slots)
     this.#burstMs = new Float64Array(slots)
+    this.#usedUnits = new Float64Array(slots)
   }
 
   get slots(): number {
@@ -44,13 +46,15 @@ export class TokenBuckets {
     this.#atMs = grown(this.#atMs, slots)
     this.#ratePerMs = grown(this.#ratePerMs, slots)
     this.#burstMs = grown(this.#burstMs, slots)
+    this.#usedUnits = grown(this.#usedUnits, slots)
   }
 
   /** Starts a bucket: full. */
   open(slot: number, ratePerMs: number, burstMs: number, nowMs: number): void {
     checkRate(ratePerMs, burstMs)
     this.#backlogMs[slot] = 0
-    this.#atMs[slot] = this.#steady(nowMs)
+    this.#usedUnits[slot] = 0
+    this.#atMs[slot] = this.steadyMs(nowMs)
     this.#ratePerMs[slot] = ratePerMs
     this.#burstMs[slot] = burstMs
   }
@@ -72,24 +76,16 @@ export class TokenBuckets {
   reserve(slot: number, cost: number, nowMs: number): number {
     const backlogMs = this.#advance(slot, nowMs)
     this.#backlogMs[slot] = backlogMs + cost / this.#ratePerMs[slot]!
+    this.#usedUnits[slot]! += cost
     const debtMs = backlogMs - this.#burstMs[slot]!
     return debtMs > 0 ? nowMs + debtMs : nowMs
-  }
-
-  /** Reserves in several buckets, `costs[i]` in `slots[i]` for i < count; the latest start counts. */
-  reserveAll(slots: ArrayLike<number>, costs: ArrayLike<number>, count: number, nowMs: number): number {
-    let startAtMs = nowMs
-    for (let i = 0; i < count; i++) {
-      const oneStartAtMs = this.reserve(slots[i]!, costs[i]!, nowMs)
-      if (oneStartAtMs > startAtMs) startAtMs = oneStartAtMs
-    }
-    return startAtMs
   }
 
   /** Corrects an earlier charge by a difference that is known only now; a negative one gives back, up to a full bucket. */
   settle(slot: number, costDifference: number, nowMs: number): void {
     const backlogMs = this.#advance(slot, nowMs) + costDifference / this.#ratePerMs[slot]!
     this.#backlogMs[slot] = Math.max(backlogMs, 0)
+    this.#usedUnits[slot]! += costDifference
   }
 
   /**
@@ -124,20 +120,25 @@ export class TokenBuckets {
     return this.#advance(slot, nowMs) === 0
   }
 
-  /** Drains the backlog up to now and returns it. */
-  #advance(slot: number, nowMs: number): number {
-    const steadyMs = this.#steady(nowMs)
-    const backlogMs = Math.max(0, this.#backlogMs[slot]! - (steadyMs - this.#atMs[slot]!))
-    this.#atMs[slot] = steadyMs
-    this.#backlogMs[slot] = backlogMs
-    return backlogMs
+  /** Units per millisecond. */
+  ratePerMs(slot: number): number {
+    return this.#ratePerMs[slot]!
+  }
+
+  burstMs(slot: number): number {
+    return this.#burstMs[slot]!
+  }
+
+  /** Units charged since the bucket was opened, less what was given back: also what a debt was forgiven for. */
+  usedUnits(slot: number): number {
+    return this.#usedUnits[slot]!
   }
 
   /**
-   * Time that never goes back. A small step back is a stale reading: time stands still until the clock is there again. A
+   * The caller's time as one that never goes back. A small step back is a stale reading: time stands still until the clock is there again. A
    * large one is a clock that was set: time goes on from where it was, or all buckets would stand still for that long.
    */
-  #steady(nowMs: number): number {
+  steadyMs(nowMs: number): number {
     const steadyMs = nowMs + this.#aheadMs
     if (steadyMs >= this.#lastMs) {
       this.#lastMs = steadyMs
@@ -145,6 +146,15 @@ export class TokenBuckets {
       this.#aheadMs = this.#lastMs - nowMs
     }
     return this.#lastMs
+  }
+
+  /** Drains the backlog up to now and returns it. */
+  #advance(slot: number, nowMs: number): number {
+    const steadyMs = this.steadyMs(nowMs)
+    const backlogMs = Math.max(0, this.#backlogMs[slot]! - (steadyMs - this.#atMs[slot]!))
+    this.#atMs[slot] = steadyMs
+    this.#backlogMs[slot] = backlogMs
+    return backlogMs
   }
 }
 

@@ -129,7 +129,7 @@ describe('BucketTable', () => {
   test('the other operations reach the bucket', () => {
     const table = new BucketTable(2)
     const slot = acquire(table, 'a', 0)
-    assert.equal(table.reserveAll([slot], [300], 1, 0), 0)
+    assert.equal(table.reserve(slot, 300, 0), 0)
     table.settle(slot, 100, 0)
     table.cancel(slot, 50, 0)
     assert.equal(table.debtMs(slot, 0), 250)

@@ -51,15 +51,6 @@ describe('reserve', () => {
       }
     })
   }
-
-  test('in several buckets the latest start counts and every bucket is charged', () => {
-    const buckets = new TokenBuckets(3)
-    for (let slot = 0; slot < 3; slot++) buckets.open(slot, slot + 1, 100, 0)
-    assert.equal(buckets.reserveAll([0, 1, 2], [300, 300, 300], 3, 0), 0)
-    assert.deepEqual([buckets.debtMs(0, 0), buckets.debtMs(1, 0), buckets.debtMs(2, 0)], [200, 50, 0])
-    assert.equal(buckets.reserveAll(Int32Array.of(2, 1, 0), Float64Array.of(3, 2, 1), 2, 0), 50, 'only the first two')
-    assert.deepEqual([buckets.debtMs(0, 0), buckets.debtMs(1, 0), buckets.debtMs(2, 0)], [200, 51, 1])
-  })
 })
 
 describe('settle, cancel and capDebt', () => {

@@ -1,0 +1,252 @@
+/**
+ * The line before one divided bucket: who comes next. Start-time fair queueing (Goyal, Vin, Cheng 1996): first among the
+ * classes (`rank-tree.ts`), then by weight among the flows of a class, which are the keys of the quota's `share`.
+ *
+ * Each flow has a finish tag F, each class a virtual time V. A flow that has frames waiting has the start tag
+ * S = max(V, F); the least S is served: V = S, F = S + cost ÷ weight. So whoever was idle starts at V, without savings and
+ * without punishment; who took more than its part while nobody else wanted it has lost nothing; and frames of 200 bytes and
+ * of 1 MB get the same bytes. As F counts only what was served, a frame that leaves the line leaves no trace, and weights may change any
+ * time. S need not be fixed when a frame arrives: V is the least S of those who wait, and never overtakes one.
+ *
+ * Tags are units ÷ weight. They are set back now and then, so that a double keeps its digits.
+ */
+import { DEBT_MAX_MS, SHARE_TAG_MAX } from '../bounds.ts'
+import { type HeapItem, KeyedHeap } from './keyed-heap.ts'
+import { HIGH, LOW, NORMAL, type Rank, RankTree } from './rank-tree.ts'
+
+/** One key of a divided bucket. `key` is its start tag while it waits. */
+export interface Flow extends HeapItem {
+  readonly id: number
+  readonly line: ShareLine
+  readonly name: string
+  readonly isOverflow: boolean
+  weight: number
+  rank: Rank
+  finish: number
+  /** Its frames that may go and wait for their turn, the first and the last. */
+  head: Ticket | undefined
+  tail: Ticket | undefined
+  /** Units that joined its queue and that left it since it was empty: their difference waits. */
+  joinedUnits: number
+  leftUnits: number
+  /** Sessions that hold the flow. */
+  holders: number
+  /** Frames of it that have a ticket. */
+  tickets: number
+}
+
+/** `held`: another quota keeps the frame back; `waiting`: in its flow's queue; `due`: its turn has come and it is charged. */
+export type TicketState = 'free' | 'held' | 'waiting' | 'due'
+
+/** One frame. `key` is, while it is held, when it may go (steady milliseconds). */
+export interface Ticket extends HeapItem {
+  readonly id: number
+  state: TicketState
+  flow: Flow | undefined
+  cost: number
+  next: Ticket | undefined
+  previous: Ticket | undefined
+  /** `joinedUnits` of its flow before it. */
+  mark: number
+}
+
+interface ShareClass {
+  readonly waiting: KeyedHeap<Flow>
+  weightWaiting: number
+  virtual: number
+}
+
+export class ShareLine {
+  readonly slot: number
+  readonly flows: Map<string, Flow> = new Map()
+  readonly #classes: readonly ShareClass[] = [newClass(), newClass(), newClass()]
+  readonly #ranks = new RankTree()
+  readonly #held = new KeyedHeap<Ticket>()
+  #lastOrder = 0
+  /** Units of the frames in the queues of flows. */
+  queuedUnits = 0
+
+  constructor(slot: number) {
+    this.slot = slot
+  }
+
+  set minimum(part: number) {
+    this.#ranks.minimum = part
+  }
+
+  /** Bit r says whether class r has frames that may go. */
+  get waiting(): number {
+    const [high, normal, low] = this.#classes as readonly [ShareClass, ShareClass, ShareClass]
+    return bit(high, HIGH) | bit(normal, NORMAL) | bit(low, LOW)
+  }
+
+  /** Keeps a new frame, or one in its flow's queue, back until then. */
+  hold(ticket: Ticket, steadyMs: number): void {
+    if (ticket.state === 'waiting') this.#leaveQueue(ticket)
+    const isNew = ticket.state !== 'held'
+    ticket.state = 'held'
+    ticket.key = steadyMs
+    if (isNew) {
+      ticket.order = ++this.#lastOrder
+      this.#held.add(ticket)
+    } else {
+      this.#held.moved(ticket)
+    }
+  }
+
+  /** Lets frames whose time has come into the queues of their flows, in the order of their times. */
+  admit(steadyMs: number): void {
+    for (let ticket = this.#held.first; ticket !== undefined && ticket.key <= steadyMs; ticket = this.#held.first) {
+      this.#held.remove(ticket)
+      this.#joinQueue(ticket)
+    }
+  }
+
+  /** The next frame has its turn; undefined if none waits. The caller charges the bucket. */
+  serve(): Ticket | undefined {
+    const rank = this.#ranks.next(this.waiting)
+    const shareClass = this.#classes[rank]!
+    const flow = shareClass.waiting.first
+    if (flow === undefined) return undefined
+    const ticket = flow.head!
+    shareClass.virtual = flow.key
+    flow.finish = flow.key + ticket.cost / flow.weight
+    this.#ranks.serve(rank, ticket.cost)
+    this.#leaveQueue(ticket)
+    ticket.state = 'due'
+    if (shareClass.virtual >= SHARE_TAG_MAX) this.#setBack(rank)
+    return ticket
+  }
+
+  /** Takes a frame out of the line, whatever its state. */
+  drop(ticket: Ticket): void {
+    if (ticket.state === 'held') this.#held.remove(ticket)
+    if (ticket.state === 'waiting') this.#leaveQueue(ticket)
+    ticket.state = 'free'
+  }
+
+  /** Corrects what a flow was served by: more if positive. */
+  settle(flow: Flow, costDifference: number): void {
+    this.#setFinish(flow, flow.finish + costDifference / flow.weight)
+    this.#ranks.settle(flow.rank, costDifference)
+  }
+
+  /**
+   * Counts a frame that went before its turn. Virtual time stands still: it is the flow that pays, but for no longer than
+   * `DEBT_MAX_MS`, or a limit below the floor would shut it out for ever.
+   */
+  force(flow: Flow, cost: number, ratePerMs: number): void {
+    const { virtual, weightWaiting } = this.#classes[flow.rank]!
+    const leadMax = DEBT_MAX_MS * ratePerMs
+    const weights = flow.place < 0 ? weightWaiting + flow.weight : weightWaiting
+    const finish = Math.max(virtual, flow.finish) + cost / flow.weight
+    this.#setFinish(flow, Math.min(finish, virtual + leadMax / weights))
+    this.#ranks.force(flow.rank, cost, leadMax)
+  }
+
+  /** Changes weight and class; its lead over the others of its class is taken along. */
+  change(flow: Flow, weight: number, rank: Rank): void {
+    if (flow.weight === weight && flow.rank === rank) return
+    const isWaiting = flow.place >= 0
+    const lead = flow.finish - this.#classes[flow.rank]!.virtual
+    if (isWaiting) this.#leaveClass(flow)
+    flow.weight = weight
+    flow.finish = this.#classes[rank]!.virtual + lead
+    flow.rank = rank
+    if (isWaiting) this.#joinClass(flow)
+  }
+
+  /** Whether a flow could be forgotten and come back as new without anybody being better or worse off. */
+  isForgettable(flow: Flow): boolean {
+    return flow.finish <= this.#classes[flow.rank]!.virtual
+  }
+
+  /** About how many units are served before a frame of this flow that has `aheadUnits` of its own before it. */
+  unitsBefore(flow: Flow, aheadUnits: number): number {
+    const { virtual, weightWaiting } = this.#classes[flow.rank]!
+    const { waiting } = this
+    const rivals = flow.place < 0 ? weightWaiting : weightWaiting - flow.weight
+    const lead = Math.max(virtual, flow.finish) + aheadUnits / flow.weight - virtual
+    const inClass = (aheadUnits + lead * rivals) / this.#ranks.partOf(flow.rank, waiting)
+    return Math.max(inClass, this.#ranks.unitsBefore(flow.rank, waiting))
+  }
+
+  #joinQueue(ticket: Ticket): void {
+    const flow = ticket.flow!
+    ticket.state = 'waiting'
+    ticket.mark = flow.joinedUnits
+    flow.joinedUnits += ticket.cost
+    this.queuedUnits += ticket.cost
+    ticket.previous = flow.tail
+    ticket.next = undefined
+    if (flow.tail === undefined) flow.head = ticket
+    else flow.tail.next = ticket
+    flow.tail = ticket
+    if (flow.place < 0) this.#joinClass(flow)
+  }
+
+  #leaveQueue(ticket: Ticket): void {
+    const flow = ticket.flow!
+    const { next, previous } = ticket
+    if (previous === undefined) flow.head = next
+    else previous.next = next
+    if (next === undefined) flow.tail = previous
+    else next.previous = previous
+    ticket.next = undefined
+    ticket.previous = undefined
+    flow.leftUnits += ticket.cost
+    this.queuedUnits -= ticket.cost
+    if (flow.head === undefined) {
+      flow.joinedUnits = 0
+      flow.leftUnits = 0
+      this.#leaveClass(flow)
+      if (this.waiting === 0) this.queuedUnits = 0 // sums of doubles leave crumbs
+    } else {
+      this.#setFinish(flow, flow.finish)
+    }
+  }
+
+  #joinClass(flow: Flow): void {
+    const shareClass = this.#classes[flow.rank]!
+    flow.key = Math.max(shareClass.virtual, flow.finish)
+    flow.order = ++this.#lastOrder
+    shareClass.weightWaiting += flow.weight
+    shareClass.waiting.add(flow)
+  }
+
+  #leaveClass(flow: Flow): void {
+    const shareClass = this.#classes[flow.rank]!
+    shareClass.waiting.remove(flow)
+    shareClass.weightWaiting = shareClass.waiting.size === 0 ? 0 : shareClass.weightWaiting - flow.weight
+  }
+
+  #setFinish(flow: Flow, finish: number): void {
+    flow.finish = finish
+    if (flow.place < 0) return
+    const shareClass = this.#classes[flow.rank]!
+    const start = Math.max(shareClass.virtual, finish)
+    if (start === flow.key) return
+    flow.key = start
+    flow.order = ++this.#lastOrder
+    shareClass.waiting.moved(flow)
+  }
+
+  /** Takes as much off all tags of a class, so that they stay small. */
+  #setBack(rank: Rank): void {
+    const shareClass = this.#classes[rank]!
+    for (const flow of this.flows.values()) {
+      if (flow.rank !== rank) continue
+      flow.finish -= shareClass.virtual
+      flow.key -= shareClass.virtual
+    }
+    shareClass.virtual = 0
+  }
+}
+
+function newClass(): ShareClass {
+  return { waiting: new KeyedHeap(), weightWaiting: 0, virtual: 0 }
+}
+
+function bit({ waiting }: ShareClass, rank: Rank): number {
+  return waiting.size > 0 ? 1 << rank : 0
+}
