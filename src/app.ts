@@ -15,6 +15,7 @@ import {
 } from './cluster/address-book.ts'
 import { type Config, ConfigError } from './config/config.ts'
 import { BucketTable } from './limiter/bucket-table.ts'
+import { LevelTable } from './limiter/level-table.ts'
 import type { QueryOutcome } from './net/broker-query.ts'
 import { Discovery } from './net/discovery.ts'
 import { Gateway } from './net/gateway.ts'
@@ -83,6 +84,7 @@ class App implements Sluice {
     this.#context = {
       policy: new PolicySet(config.quotas, { observe: config.mode === 'observe' }),
       buckets: new BucketTable(config.limits.bucketsMax),
+      levels: new LevelTable(),
       counters: this.counters,
       book: this.#book,
       behaviourOf: (software) => behaviourOf(software, this.#config.clients),

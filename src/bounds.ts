@@ -57,6 +57,12 @@ export const DRAIN_DEADLINE_MS = 25_000
 /** Buckets kept at a time, about 100 bytes and a key each. Keys beyond it share one overflow bucket a quota. */
 export const BUCKETS_MAX = 100_000
 
+/**
+ * How long a new connection's first request may wait for its place under a quota on connections, before the connection is closed:
+ * librdkafka and franz-go give their first request 10 s, kafka-go 5 s.
+ */
+export const CONNECTION_HOLD_MS = 3_000
+
 /** A request is let go this long before its login runs out, or the broker would close the connection on it. */
 export const SASL_MARGIN_MS = 1_000
 

@@ -12,6 +12,7 @@
  */
 import { DEBT_MAX_MS, SHARE_TAG_MAX } from '../bounds.ts'
 import { type HeapItem, KeyedHeap } from './keyed-heap.ts'
+import type { Waiter } from './level-table.ts'
 import { HIGH, LOW, NORMAL, type Rank, RankTree } from './rank-tree.ts'
 
 /** One key of a divided bucket. `key` is its start tag while it waits. */
@@ -44,6 +45,8 @@ export interface Ticket extends HeapItem {
   state: TicketState
   flow: Flow | undefined
   cost: number
+  /** Told when its turn has come. */
+  waiter: Waiter | undefined
   next: Ticket | undefined
   previous: Ticket | undefined
   /** `joinedUnits` of its flow before it. */

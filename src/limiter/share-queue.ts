@@ -14,6 +14,7 @@
  */
 import { SHARE_ASK_MAX_MS, SHARE_ASK_MIN_MS } from '../bounds.ts'
 import type { FlowTable, ShareTerms } from './flow-table.ts'
+import type { Waiter } from './level-table.ts'
 import type { Flow, ShareLine, Ticket } from './share-line.ts'
 import type { TokenBuckets } from './token-buckets.ts'
 
@@ -42,8 +43,11 @@ export class ShareQueue {
     this.#flows = flows
   }
 
-  /** Puts a frame in line and returns its ticket, which `start` or `cancel` takes back. */
-  enqueue(flow: number, cost: number, nowMs: number): number {
+  /**
+   * Puts a frame in line and returns its ticket, which `start` or `cancel` takes back.
+   * @param waiter told when its turn has come because somebody else asked; it need not wait for the time that `startAtMs` said
+   */
+  enqueue(flow: number, cost: number, nowMs: number, waiter?: Waiter): number {
     const owner = this.#flows.at(flow)
     if (owner.holders === 0) throw new RangeError(`nobody holds flow ${flow}`)
     this.#deal(owner.line, nowMs)
@@ -51,6 +55,7 @@ export class ShareQueue {
     const ticket = this.#newTicket()
     ticket.flow = owner
     ticket.cost = cost
+    ticket.waiter = waiter
     owner.line.hold(ticket, this.#buckets.steadyMs(nowMs))
     return ticket.id
   }
@@ -70,7 +75,7 @@ export class ShareQueue {
   startAtMs(ticket: number, nowMs: number): number {
     const frame = this.#ticketOf(ticket)
     const flow = frame.flow!
-    this.#deal(flow.line, nowMs)
+    this.#deal(flow.line, nowMs, frame)
     if (frame.state === 'due') return nowMs
     if (frame.state === 'held') return nowMs + frame.key - this.#buckets.steadyMs(nowMs)
     const waitMs = this.#waitMs(flow, Math.max(0, frame.mark - flow.leftUnits), nowMs)
@@ -82,7 +87,7 @@ export class ShareQueue {
     const frame = this.#ticketOf(ticket)
     const flow = frame.flow!
     const { line } = flow
-    this.#deal(line, nowMs)
+    this.#deal(line, nowMs, frame)
     if (frame.state !== 'due') {
       line.drop(frame)
       line.force(flow, frame.cost, this.#buckets.ratePerMs(line.slot))
@@ -134,12 +139,14 @@ export class ShareQueue {
     }
   }
 
-  /** Deals out the turns that are due by now. */
-  #deal(line: ShareLine, nowMs: number): void {
+  /** Deals out the turns that are due by now, and tells all whose turn it is but `asking`. */
+  #deal(line: ShareLine, nowMs: number, asking?: Ticket): void {
     const { slot } = line
     line.admit(this.#buckets.steadyMs(nowMs))
     while (line.waiting !== 0 && this.#buckets.debtMs(slot, nowMs) === 0) {
-      this.#buckets.reserve(slot, line.serve()!.cost, nowMs)
+      const ticket = line.serve()!
+      this.#buckets.reserve(slot, ticket.cost, nowMs)
+      if (ticket !== asking) ticket.waiter?.ready()
     }
   }
 
@@ -173,6 +180,7 @@ export class ShareQueue {
     const flow = ticket.flow!
     ticket.state = 'free'
     ticket.flow = undefined
+    ticket.waiter = undefined
     this.#freeTickets.push(ticket.id)
     flow.tickets--
     this.#flows.rest(flow)
@@ -184,6 +192,6 @@ function queuedUnits(flow: Flow): number {
 }
 
 function newTicket(id: number): Ticket {
-  const nobody = { flow: undefined, next: undefined, previous: undefined }
+  const nobody = { flow: undefined, waiter: undefined, next: undefined, previous: undefined }
   return { id, state: 'free', cost: 0, mark: 0, key: 0, order: 0, place: -1, ...nobody }
 }

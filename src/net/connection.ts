@@ -125,6 +125,10 @@ export class Connection implements Outbox {
     this.#events.belowFloor(this, { quota, apiKey, frameBytes, heldMs })
   }
 
+  resume(): void {
+    setImmediate(() => this.#up.resume())
+  }
+
   close(reason: CloseReason, detail: string): void {
     this.#finish(reason, detail)
   }

@@ -32,6 +32,7 @@ const WARNED: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'broker_bad_frame',
   'broker_reset',
   'connection_limit',
+  'connection_quota',
   'drain_deadline',
 ])
 

@@ -9,11 +9,12 @@
  */
 import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
 import { SASL_MARGIN_MS } from '../bounds.ts'
+import type { Waiter } from '../limiter/level-table.ts'
 import { apiSlot } from './counters.ts'
 import { FrameCharge } from './frame-charge.ts'
 import type { SessionParts } from './session-parts.ts'
 
-export class Admission {
+export class Admission implements Waiter {
   /** The charge of the request that waits, or was let go last until it is handed on. */
   charge: FrameCharge = new FrameCharge()
   /** Until when the request at the head is held. */
@@ -34,15 +35,19 @@ export class Admission {
     this.#parts = parts
   }
 
+  /** The request that waits has its turn in a divided bucket, or a place at the broker. */
+  ready(): void {
+    this.#parts.outbox.resume()
+  }
+
   /** How long the request that was let go last had been held, in whole milliseconds. */
   heldMs(nowMs: number): number {
     return Math.floor(nowMs - this.#firstSeenAtMs)
   }
 
   /** Whether the request with this head may go now; charges it when it is seen for the first time. */
-  mayGo(head: RequestHead, bytes: Uint8Array, nowMs: number): boolean {
+  mayGo(head: RequestHead, nowMs: number): boolean {
     if (!this.waiting) {
-      this.#parts.facts.sawClientId(bytes, head.clientIdOffset, head.clientIdLength)
       this.#firstSeenAtMs = nowMs
       this.#charge(head, nowMs)
       if (this.charge.empty) return true
@@ -50,15 +55,17 @@ export class Admission {
     } else if (this.#policyVersion !== this.#parts.context.policy.version) {
       this.#policyChanged(head, nowMs)
     }
-    if (this.#startAtMs > nowMs && !this.draining) {
-      const letGoAtMs = this.#letGoAtMs(head)
+    if (this.#startAtMs > this.#firstSeenAtMs) this.#startAtMs = this.charge.startAtMs(nowMs)
+    const inTime = this.#startAtMs <= nowMs
+    if (!(inTime && this.charge.enter(this, nowMs))) {
+      const letGoAtMs = this.draining ? nowMs : this.#letGoAtMs(head)
       if (letGoAtMs > nowMs) {
-        this.heldUntilMs = Math.min(this.#startAtMs, letGoAtMs)
+        this.heldUntilMs = inTime ? letGoAtMs : Math.min(this.#startAtMs, letGoAtMs)
         return false
       }
-      const quota = this.charge.letGo(nowMs)
-      this.#parts.outbox.belowFloor(quota, head.apiKey, head.frameBytes, nowMs - this.#firstSeenAtMs)
+      this.#letGo(head, nowMs)
     }
+    this.charge.go(nowMs)
     this.waiting = false
     this.#counted(head, nowMs)
     return true
@@ -66,18 +73,19 @@ export class Admission {
 
   /** The session ends while a request waits: what was reserved for it goes back. */
   abandon(nowMs: number): void {
-    if (this.waiting) this.charge.cancel(nowMs)
+    if (this.waiting) this.charge.cancel(this, nowMs)
     this.waiting = false
   }
 
   #charge(head: RequestHead, nowMs: number): void {
     const { charge } = this
-    charge.begin(this.#parts.facts.chargesFor(head.apiKey, nowMs))
+    const { facts } = this.#parts
+    charge.begin(facts.chargesFor(head.apiKey, nowMs), facts.levelsFor(head.apiKey))
     this.#policyVersion = this.#parts.context.policy.version
     if (charge.empty) return
     charge.reserved.requestBytes = charge.actual.requestBytes = head.frameBytes
     this.#estimate(head)
-    this.#startAtMs = charge.reserve(nowMs)
+    this.#startAtMs = charge.reserve(this, nowMs)
     this.#parts.totals.throttleMs += charge.addedDelayMs
   }
 
@@ -86,7 +94,9 @@ export class Admission {
     this.#policyVersion = context.policy.version
     this.#startAtMs = this.charge.adopt(
       facts.chargesFor(head.apiKey, nowMs),
-      () => facts.chargesFor(head.apiKey, nowMs),
+      facts.levelsFor(head.apiKey),
+      (topic) => facts.chargesForTopic(head.apiKey, topic, nowMs),
+      this,
       nowMs,
     )
   }
@@ -117,6 +127,14 @@ export class Admission {
     if (this.producesUnanswered && apiKey === API_KEY.Produce) return this.#firstSeenAtMs + holdMs
     const ageMaxMs = behaviour.pipelineMax > 0 ? holdMs : Math.max(holdMs, behaviour.queueMs)
     return Math.min(this.#firstSeenAtMs + holdMs, age.sentNoEarlierThanMs(behaviour.pipelineMax) + ageMaxMs)
+  }
+
+  /** It has waited as long as its client bears, or nothing is held any more. */
+  #letGo({ apiKey, frameBytes }: RequestHead, nowMs: number): void {
+    const owing = this.#startAtMs > nowMs && !this.draining ? this.charge.letGo(nowMs) : ''
+    const waiting = this.charge.enterForced(this, nowMs)
+    if (this.draining) return
+    this.#parts.outbox.belowFloor(owing === '' ? waiting : owing, apiKey, frameBytes, nowMs - this.#firstSeenAtMs)
   }
 
   #counted({ apiKey }: RequestHead, nowMs: number): void {

@@ -5,6 +5,7 @@
  */
 import { DEBT_MAX_MS, FETCH_LEAST_MS } from '../bounds.ts'
 import type { BucketTable } from '../limiter/bucket-table.ts'
+import type { Waiter } from '../limiter/level-table.ts'
 import type { RateDimension } from '../policy/dimensions.ts'
 import type { Applicable } from '../policy/policy-set.ts'
 import { type Costs, costOf, isOfAnswer } from './costs.ts'
@@ -15,14 +16,19 @@ interface Line {
   readonly slot: number
   readonly dimension: RateDimension
   readonly enforced: boolean
-  readonly ratePerMs: number
-  readonly burstMs: number
   readonly counts: QuotaCounts
-  /** When the request reserved last may start, by this bucket alone. */
+  /** Where the bucket is divided: our part of it, else `NONE`; observed ones are not divided, as nobody waits. */
+  readonly flow: number
+  /** The place in line of the request at the head of the connection, else `NONE`. */
+  ticket: number
+  /** When the request reserved last may start, by this bucket alone, and the rate by which that was told. */
   startAtMs: number
+  ratePerMs: number
   /** Delay that was counted and given back since. */
   givenBackMs: number
 }
+
+const NONE = -1
 
 export class ChargeSet {
   readonly #buckets: BucketTable
@@ -33,17 +39,22 @@ export class ChargeSet {
 
   constructor(applicable: readonly Applicable[], buckets: BucketTable, counters: Counters, nowMs: number) {
     this.#buckets = buckets
-    this.#lines = applicable.map((a) => ({
-      quota: a.quota,
-      slot: buckets.acquire(a.quota, a.dimension, a.key, a.ratePerMs, a.burstMs, nowMs),
-      dimension: a.dimension,
-      enforced: a.mode === 'enforce',
-      ratePerMs: a.ratePerMs,
-      burstMs: a.burstMs,
-      counts: counters.quota(a.quota),
-      startAtMs: nowMs,
-      givenBackMs: 0,
-    }))
+    this.#lines = applicable.map((a) => {
+      const slot = buckets.acquire(a.quota, a.dimension, a.key, a.ratePerMs, a.burstMs, nowMs, a.rampEndsAtMs)
+      const enforced = a.mode === 'enforce'
+      return {
+        quota: a.quota,
+        slot,
+        flow: enforced && a.share !== undefined ? buckets.acquireShare(slot, a.share, nowMs) : NONE,
+        ticket: NONE,
+        dimension: a.dimension,
+        enforced,
+        counts: counters.quota(a.quota),
+        startAtMs: nowMs,
+        ratePerMs: a.ratePerMs,
+        givenBackMs: 0,
+      }
+    })
   }
 
   get empty(): boolean {
@@ -57,44 +68,82 @@ export class ChargeSet {
 
   release(): void {
     if (--this.#references > 0) return
-    for (const line of this.#lines) this.#buckets.release(line.slot)
+    for (const { slot, flow } of this.#lines) {
+      if (flow !== NONE) this.#buckets.releaseShare(flow)
+      this.#buckets.release(slot)
+    }
   }
 
-  /** Reserves one request in every bucket; the latest start of those that are enforced, `nowMs` if none makes it wait. */
-  reserve(costs: Costs, nowMs: number): number {
+  /**
+   * Reserves one request in every bucket; the latest start of those that are enforced, `nowMs` if none makes it wait. Where a
+   * bucket is divided the start is not known beforehand: `startAtMs` tells whether its turn has come, and `waiter` is told.
+   */
+  reserve(costs: Costs, waiter: Waiter, nowMs: number): number {
     let startAtMs = nowMs
     this.addedDelayMs = 0
-    for (const line of this.#lines) startAtMs = Math.max(startAtMs, this.#reserveLine(line, costs, nowMs))
+    for (const line of this.#lines) startAtMs = Math.max(startAtMs, this.#reserveLine(line, costs, waiter, nowMs))
     return startAtMs
+  }
+
+  /** Until when the buckets that are not divided keep the request back. */
+  plainStartAtMs(nowMs: number): number {
+    let startAtMs = nowMs
+    for (const line of this.#lines) {
+      if (line.enforced && line.flow === NONE && line.startAtMs > startAtMs) startAtMs = line.startAtMs
+    }
+    return startAtMs
+  }
+
+  /** Until `atMs` the request is kept back elsewhere: meanwhile it blocks nobody where it stands in line. */
+  keepBack(atMs: number, nowMs: number): void {
+    for (const { ticket } of this.#lines) if (ticket !== NONE) this.#buckets.shares.setNotBefore(ticket, atMs, nowMs)
+  }
+
+  /** When the request that was reserved last may start, or when to ask again. */
+  startAtMs(nowMs: number): number {
+    let startAtMs = nowMs
+    for (const line of this.#lines) {
+      if (line.ticket !== NONE) line.startAtMs = this.#buckets.shares.startAtMs(line.ticket, nowMs)
+      if (line.enforced && line.startAtMs > startAtMs) startAtMs = line.startAtMs
+    }
+    return startAtMs
+  }
+
+  /** The request goes, in its turn or before it. */
+  go(nowMs: number): void {
+    for (const line of this.#lines) {
+      if (line.ticket === NONE) continue
+      const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
+      this.#buckets.shares.start(line.ticket, nowMs)
+      line.ticket = NONE
+      this.#delayed(line, this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs)
+    }
   }
 
   /**
    * Takes over the reservation of `old`, because the policy has changed while the request waits: buckets that both have keep
    * its place in line, at their new rate; those that are gone give back, new ones reserve. Returns as `reserve`.
    */
-  adopt(old: ChargeSet, costs: Costs, nowMs: number): number {
+  adopt(old: ChargeSet, costs: Costs, waiter: Waiter, nowMs: number): number {
     let startAtMs = nowMs
     this.addedDelayMs = 0
     for (const line of this.#lines) {
       const before = old.#lines.find(({ slot }) => slot === line.slot)
       if (before === undefined) {
-        startAtMs = Math.max(startAtMs, this.#reserveLine(line, costs, nowMs))
+        startAtMs = Math.max(startAtMs, this.#reserveLine(line, costs, waiter, nowMs))
         continue
       }
-      line.givenBackMs = before.givenBackMs
-      line.startAtMs = nowMs + (Math.max(0, before.startAtMs - nowMs) * before.ratePerMs) / line.ratePerMs
-      if (line.enforced) startAtMs = Math.max(startAtMs, line.startAtMs)
+      startAtMs = Math.max(startAtMs, this.#adoptLine(line, before, costs, waiter, nowMs))
     }
     for (const line of old.#lines) {
-      if (this.#lines.some(({ slot }) => slot === line.slot)) continue
-      this.#buckets.cancel(line.slot, costOf(line.dimension, costs), nowMs)
+      if (!this.#lines.some(({ slot }) => slot === line.slot)) this.#cancelLine(line, costs, nowMs)
     }
     return startAtMs
   }
 
   /** Gives back what `reserve` took, for a request that was never forwarded. */
   cancel(costs: Costs, nowMs: number): void {
-    for (const line of this.#lines) this.#buckets.cancel(line.slot, costOf(line.dimension, costs), nowMs)
+    for (const line of this.#lines) this.#cancelLine(line, costs, nowMs)
   }
 
   /** The request was forwarded and its costs are known, but for those of its answer: corrects what was reserved for it. */
@@ -120,7 +169,7 @@ export class ChargeSet {
   debtMs(nowMs: number): number {
     let debtMs = 0
     for (const line of this.#lines) {
-      if (line.enforced) debtMs = Math.max(debtMs, this.#buckets.debtMs(line.slot, nowMs))
+      if (line.enforced) debtMs = Math.max(debtMs, this.#debtMs(line, nowMs))
     }
     return debtMs
   }
@@ -128,7 +177,7 @@ export class ChargeSet {
   /** Counts an answer that carries our throttle_time_ms. */
   countStamped(nowMs: number): void {
     for (const line of this.#lines) {
-      if (line.enforced && this.#buckets.debtMs(line.slot, nowMs) > 0) line.counts.stampedRequests++
+      if (line.enforced && this.#debtMs(line, nowMs) > 0) line.counts.stampedRequests++
     }
   }
 
@@ -164,21 +213,57 @@ export class ChargeSet {
       if (!line.enforced || !isOfAnswer(line.dimension)) continue
       const unitBytes = line.dimension === 'fetchBytes' ? 1 : bytesPerRecord
       if (unitBytes === 0) continue
-      const shareMs = Math.max(line.burstMs, 1000) / this.#buckets.holders(line.slot)
-      const units = line.ratePerMs * Math.max(shareMs, FETCH_LEAST_MS)
+      const shareMs = Math.max(this.#buckets.burst(line.slot), 1000) / this.#buckets.holders(line.slot)
+      const units = this.#buckets.rate(line.slot) * Math.max(shareMs, FETCH_LEAST_MS)
       bytesMax = Math.min(bytesMax, Math.floor(units * unitBytes))
     }
     return Math.max(1, bytesMax)
   }
 
   /** Reserves in one bucket; when the request may start by it, `nowMs` where it is only observed. */
-  #reserveLine(line: Line, costs: Costs, nowMs: number): number {
-    line.startAtMs = this.#buckets.reserve(line.slot, costOf(line.dimension, costs), nowMs)
+  #reserveLine(line: Line, costs: Costs, waiter: Waiter, nowMs: number): number {
+    const cost = costOf(line.dimension, costs)
+    line.ratePerMs = this.#buckets.rate(line.slot)
+    if (line.flow !== NONE) {
+      line.ticket = this.#buckets.shares.enqueue(line.flow, cost, nowMs, waiter)
+      line.startAtMs = this.#buckets.shares.startAtMs(line.ticket, nowMs)
+      if (line.startAtMs > nowMs) line.counts.heldRequests++
+      return line.startAtMs
+    }
+    line.startAtMs = this.#buckets.reserve(line.slot, cost, nowMs)
     const debtMs = this.#buckets.debtMs(line.slot, nowMs)
     if (debtMs > 0) this.#delayed(line, debtMs - Math.max(0, line.startAtMs - nowMs)) // the start tells the debt before
     if (!line.enforced || line.startAtMs <= nowMs) return nowMs
     line.counts.heldRequests++
     return line.startAtMs
+  }
+
+  /** What `before` has reserved in the same bucket, at the new rate. */
+  #adoptLine(line: Line, before: Line, costs: Costs, waiter: Waiter, nowMs: number): number {
+    if (line.flow !== before.flow) {
+      this.#cancelLine(before, costs, nowMs)
+      return this.#reserveLine(line, costs, waiter, nowMs)
+    }
+    line.givenBackMs = before.givenBackMs
+    line.ticket = before.ticket
+    before.ticket = NONE
+    line.ratePerMs = this.#buckets.rate(line.slot)
+    line.startAtMs =
+      line.ticket === NONE
+        ? nowMs + (Math.max(0, before.startAtMs - nowMs) * before.ratePerMs) / line.ratePerMs
+        : this.#buckets.shares.startAtMs(line.ticket, nowMs)
+    return line.enforced ? line.startAtMs : nowMs
+  }
+
+  #cancelLine(line: Line, costs: Costs, nowMs: number): void {
+    if (line.ticket === NONE) this.#buckets.cancel(line.slot, costOf(line.dimension, costs), nowMs)
+    else this.#buckets.shares.cancel(line.ticket, nowMs)
+    line.ticket = NONE
+  }
+
+  /** How long a request that came now would wait by this bucket. */
+  #debtMs({ slot, flow }: Line, nowMs: number): number {
+    return flow === NONE ? this.#buckets.debtMs(slot, nowMs) : this.#buckets.shares.waitMs(flow, nowMs)
   }
 
   #settleLine(line: Line, reserved: Costs, actual: Costs, nowMs: number): void {
@@ -187,7 +272,8 @@ export class ChargeSet {
     const difference = cost - costOf(line.dimension, reserved)
     if (difference === 0) return
     const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
-    this.#buckets.settle(line.slot, difference, nowMs)
+    if (line.flow === NONE) this.#buckets.settle(line.slot, difference, nowMs)
+    else this.#buckets.shares.settle(line.flow, difference, nowMs)
     this.#delayed(line, this.#buckets.debtMs(line.slot, nowMs) - debtBeforeMs)
   }
 

@@ -9,6 +9,7 @@ import { type Identity, NOBODY } from '../policy/identity.ts'
 import { ChargeSet } from './charge-set.ts'
 import type { SessionContext } from './context.ts'
 import { API_SLOTS, apiSlot } from './counters.ts'
+import { LevelSet } from './level-set.ts'
 
 const decoder = new TextDecoder()
 
@@ -28,6 +29,7 @@ export class ClientFacts {
   #behaviour: ClientBehaviour
   #policyVersion: number
   readonly #charges: (ChargeSet | undefined)[] = new Array<ChargeSet | undefined>(API_SLOTS).fill(undefined)
+  readonly #levels: (LevelSet | undefined)[] = new Array<LevelSet | undefined>(API_SLOTS).fill(undefined)
   readonly #asksForTopics: (boolean | undefined)[] = new Array<boolean | undefined>(API_SLOTS).fill(undefined)
   /** By API and topic, and by API and a group that a request names. The oldest makes room. */
   readonly #topicCharges = new Map<string, ChargeSet>()
@@ -78,6 +80,15 @@ export class ClientFacts {
     return charges
   }
 
+  /** The gauges for one API. */
+  levelsFor(apiKey: number): LevelSet {
+    this.#refresh()
+    const slot = apiSlot(apiKey)
+    const { policy, levels, counters } = this.#context
+    this.#levels[slot] ??= new LevelSet(policy.resolveInFlight(this.#identity, apiKey), levels, counters)
+    return this.#levels[slot]
+  }
+
   /** The buckets for a request that names its group, which may be another than the one this client is known to be in. */
   chargesForGroup(apiKey: number, group: string, nowMs: number): ChargeSet {
     this.#refresh()
@@ -109,6 +120,8 @@ export class ClientFacts {
     for (let i = 0; i < API_SLOTS; i++) {
       this.#charges[i]?.release()
       this.#charges[i] = undefined
+      this.#levels[i]?.release()
+      this.#levels[i] = undefined
       this.#asksForTopics[i] = undefined
     }
     for (const charges of [...this.#topicCharges.values(), ...this.#groupCharges.values()]) charges.release()

@@ -1,6 +1,7 @@
 /** What all sessions of a process share, and the facts of one connection that both of its streams look at. */
 import type { AddressBook } from '../cluster/address-book.ts'
 import type { BucketTable } from '../limiter/bucket-table.ts'
+import type { LevelTable } from '../limiter/level-table.ts'
 import type { ClientBehaviour } from '../policy/client-libraries.ts'
 import type { PolicySet } from '../policy/policy-set.ts'
 import type { Counters } from './counters.ts'
@@ -10,6 +11,7 @@ export interface SessionContext {
   /** The policy in force; a reload swaps it, sessions look at it between frames. */
   policy: PolicySet
   readonly buckets: BucketTable
+  readonly levels: LevelTable
   readonly counters: Counters
   readonly book: AddressBook
   readonly behaviourOf: (software: string) => ClientBehaviour

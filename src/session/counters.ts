@@ -31,6 +31,7 @@ export const CLOSE_REASONS = [
   'client_bad_frame', // a frame in mid-connection that cannot be Kafka's
   'client_frame_too_large',
   'client_frame_stalled', // a frame began and its rest never came
+  'connection_quota', // a quota allows no more connections, or no more new ones
   'client_silent', // connected and never sent a frame
   'client_not_reading', // it has not taken what it was sent for too long
   'broker_not_reading', // likewise

@@ -6,8 +6,8 @@ import type { CloseReason } from './counters.ts'
 export const FIRST_BYTES = 5
 
 /** The client's bytes are not Kafka's, or not acceptable: a `ProtocolError` that knows its close reason. */
-export class ForeignBytes extends Error {
-  override readonly name = 'ForeignBytes'
+export class ClientRefused extends Error {
+  override readonly name = 'ClientRefused'
   readonly reason: CloseReason
 
   constructor(reason: CloseReason, message: string) {
@@ -18,28 +18,28 @@ export class ForeignBytes extends Error {
 
 /**
  * Looks at the first bytes of a connection, `FIRST_BYTES` at least. Returns whether they are a SASL token without a header.
- * @throws ForeignBytes for what is not Kafka's
+ * @throws ClientRefused for what is not Kafka's
  */
 export function refuseForeign(bytes: Uint8Array, from: number, to: number): 'sasl' | 'request' {
   const looks = describeFirstBytes(bytes, from, to)
-  if (looks === 'tls') throw new ForeignBytes('client_tls', 'a client speaks TLS to a plaintext port')
-  if (looks === 'http') throw new ForeignBytes('client_http', 'an HTTP request came to the Kafka port')
+  if (looks === 'tls') throw new ClientRefused('client_tls', 'a client speaks TLS to a plaintext port')
+  if (looks === 'http') throw new ClientRefused('client_http', 'an HTTP request came to the Kafka port')
   if (looks === 'sasl') return 'sasl'
   if (looks === 'garbage') {
-    throw new ForeignBytes('client_garbage', 'the first bytes of a client are no Kafka request')
+    throw new ClientRefused('client_garbage', 'the first bytes of a client are no Kafka request')
   }
   if (to - from >= 8 && apiSchema((bytes[from + 4]! << 8) | bytes[from + 5]!) === undefined) {
-    throw new ForeignBytes('client_garbage', 'the first request of a client names an API that Kafka does not have')
+    throw new ClientRefused('client_garbage', 'the first request of a client names an API that Kafka does not have')
   }
   return 'request'
 }
 
-/** @throws ForeignBytes for a frame that says it is larger than `frameBytesMax` */
+/** @throws ClientRefused for a frame that says it is larger than `frameBytesMax` */
 export function refuseTooLarge(view: DataView, from: number, to: number, frameBytesMax: number): void {
   if (to - from < 4) return
   const size = view.getInt32(from)
   if (size <= frameBytesMax) return
-  throw new ForeignBytes(
+  throw new ClientRefused(
     'client_frame_too_large',
     `a request of ${size} bytes is over the limit of ${frameBytesMax} (limits.frameBytesMax)`,
   )

@@ -6,8 +6,11 @@
  *     begin → addTopic… → reserve ─▶ held? → letGo ─▶ sent → answerBytes → answered ─▶ clear
  *                            └─ adopt (the policy changed)   └─ cutOff / unanswered (the connection ended)
  */
+
+import type { Waiter } from '../limiter/level-table.ts'
 import type { ChargeSet } from './charge-set.ts'
 import { type Costs, noCosts } from './costs.ts'
+import type { LevelSet } from './level-set.ts'
 
 /** The share of one topic. */
 interface TopicPart {
@@ -23,12 +26,15 @@ export class FrameCharge {
   /** What it has turned out to cost. */
   readonly actual: Costs = noCosts()
   #base: ChargeSet | undefined
+  #levels: LevelSet | undefined
+  /** Gauges of `#levels` that it is counted in. */
+  #entered = 0
   readonly #parts: TopicPart[] = []
   #topics = 0
 
   /** Whether nothing is charged. */
   get empty(): boolean {
-    return this.#base === undefined && this.#topics === 0
+    return this.#base === undefined && this.#topics === 0 && this.#levels === undefined
   }
 
   get topics(): number {
@@ -36,10 +42,26 @@ export class FrameCharge {
   }
 
   /** A new request; its costs are blank and are filled in by the caller. */
-  begin(base: ChargeSet): void {
+  begin(base: ChargeSet, levels: LevelSet): void {
     blank(this.reserved)
     blank(this.actual)
     if (!base.empty) this.#base = base.retain()
+    if (levels.size > 0) this.#levels = levels.retain()
+  }
+
+  /** Enters the gauges; whether it is in all of them. Where there is no place, `waiter` is told when there is. */
+  enter(waiter: Waiter, nowMs: number): boolean {
+    if (this.#levels === undefined) return true
+    this.#entered = this.#levels.enter(this.#entered, waiter, nowMs)
+    return this.#entered === this.#levels.size
+  }
+
+  /** Enters the gauges whether there are places or not; the quota that had none. */
+  enterForced(waiter: Waiter, nowMs: number): string {
+    if (this.#levels === undefined) return ''
+    const quota = this.#levels.force(this.#entered, waiter, nowMs)
+    this.#entered = this.#levels.size
+    return quota
   }
 
   /** A topic that the request carries; returns the costs to be reserved for its share. */
@@ -66,32 +88,55 @@ export class FrameCharge {
   }
 
   /** Reserves everywhere; when the request may start. `reserved` holds the costs, and is what is cancelled or corrected later. */
-  reserve(nowMs: number): number {
-    let startAtMs = this.#base?.reserve(this.reserved, nowMs) ?? nowMs
+  reserve(waiter: Waiter, nowMs: number): number {
+    let startAtMs = this.#base?.reserve(this.reserved, waiter, nowMs) ?? nowMs
     for (let i = 0; i < this.#topics; i++) {
       const { set, reserved } = this.#parts[i]!
-      startAtMs = Math.max(startAtMs, set.reserve(reserved, nowMs))
+      startAtMs = Math.max(startAtMs, set.reserve(reserved, waiter, nowMs))
     }
+    if (startAtMs > nowMs) this.#keepBack(nowMs)
     return startAtMs
   }
 
+  /** When the request that waits may start, or when to ask again: where a bucket is divided, that depends on the others. */
+  startAtMs(nowMs: number): number {
+    let startAtMs = this.#base?.startAtMs(nowMs) ?? nowMs
+    for (let i = 0; i < this.#topics; i++) startAtMs = Math.max(startAtMs, this.#parts[i]!.set.startAtMs(nowMs))
+    return startAtMs
+  }
+
+  /** The request goes. */
+  go(nowMs: number): void {
+    this.#base?.go(nowMs)
+    for (let i = 0; i < this.#topics; i++) this.#parts[i]!.set.go(nowMs)
+  }
+
   /** The policy has changed while the request waits: the same costs in other buckets. Returns as `reserve`. */
-  adopt(base: ChargeSet, topicSet: (topic: string) => ChargeSet, nowMs: number): number {
+  adopt(
+    base: ChargeSet,
+    levels: LevelSet,
+    topicSet: (topic: string) => ChargeSet,
+    waiter: Waiter,
+    nowMs: number,
+  ): number {
     let startAtMs = nowMs
+    this.#leave(waiter)
+    if (levels.size > 0) this.#levels = levels.retain()
     const old = this.#base
     this.#base = base.retain()
-    if (old === undefined) startAtMs = base.reserve(this.reserved, nowMs)
+    if (old === undefined) startAtMs = base.reserve(this.reserved, waiter, nowMs)
     else {
-      startAtMs = base.adopt(old, this.reserved, nowMs)
+      startAtMs = base.adopt(old, this.reserved, waiter, nowMs)
       old.release()
     }
     for (let i = 0; i < this.#topics; i++) {
       const part = this.#parts[i]!
       const before = part.set
       part.set = topicSet(part.topic).retain()
-      startAtMs = Math.max(startAtMs, part.set.adopt(before, part.reserved, nowMs))
+      startAtMs = Math.max(startAtMs, part.set.adopt(before, part.reserved, waiter, nowMs))
       before.release()
     }
+    if (startAtMs > nowMs) this.#keepBack(nowMs)
     return startAtMs
   }
 
@@ -113,7 +158,8 @@ export class FrameCharge {
   }
 
   /** Gives everything back: the request was never forwarded. */
-  cancel(nowMs: number): void {
+  cancel(waiter: Waiter, nowMs: number): void {
+    this.#leave(waiter)
     this.#base?.cancel(this.reserved, nowMs)
     for (let i = 0; i < this.#topics; i++) {
       const { set, reserved } = this.#parts[i]!
@@ -182,8 +228,27 @@ export class FrameCharge {
     return bytesMax
   }
 
-  /** Lets go of every bucket; the object is as new. */
+  #leave(waiter?: Waiter): void {
+    if (this.#levels === undefined) return
+    if (waiter !== undefined) this.#levels.unwait(this.#entered, waiter)
+    this.#levels.leave(this.#entered)
+    this.#levels.release()
+    this.#levels = undefined
+    this.#entered = 0
+  }
+
+  /** Where it stands in line for a divided bucket, it is not in others' way while a plain one keeps it back. */
+  #keepBack(nowMs: number): void {
+    let untilMs = this.#base?.plainStartAtMs(nowMs) ?? nowMs
+    for (let i = 0; i < this.#topics; i++) untilMs = Math.max(untilMs, this.#parts[i]!.set.plainStartAtMs(nowMs))
+    if (untilMs <= nowMs) return
+    this.#base?.keepBack(untilMs, nowMs)
+    for (let i = 0; i < this.#topics; i++) this.#parts[i]!.set.keepBack(untilMs, nowMs)
+  }
+
+  /** Lets go of every bucket and gauge; the object is as new. */
   clear(): void {
+    this.#leave()
     this.#base?.release()
     this.#base = undefined
     for (let i = 0; i < this.#topics; i++) this.#parts[i]!.set.release()

@@ -80,8 +80,18 @@ export class RequestStream implements SkimSink {
   }
 
   /** Until when the frame at the head is held; meaningful after a stop of `held`. */
-  get heldUntilMs(): number {
-    return this.#admission.heldUntilMs
+  heldUntilMs = 0
+
+  /** Whether the frame at the head may go: its connection first, then itself. */
+  #mayGo(nowMs: number): boolean {
+    const { gate } = this.#parts
+    if (!gate.mayPass(nowMs, this.#admission.draining)) {
+      this.heldUntilMs = gate.heldUntilMs
+      return false
+    }
+    if (this.#admission.mayGo(this.#head, nowMs)) return true
+    this.heldUntilMs = this.#admission.heldUntilMs
+    return false
   }
 
   /** SIGTERM: nothing is held any more. */
@@ -206,7 +216,8 @@ export class RequestStream implements SkimSink {
       return from
     }
     if (!this.#wholeEnough(from, to)) return from
-    if (!this.#admission.mayGo(this.#head, bytes, nowMs)) {
+    this.#parts.facts.sawClientId(bytes, this.#head.clientIdOffset, this.#head.clientIdLength)
+    if (!this.#mayGo(nowMs)) {
       this.stop = 'held'
       return from
     }

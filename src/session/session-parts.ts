@@ -1,5 +1,6 @@
 /** What the two streams of one session share. */
 import type { ClientFacts } from './client-facts.ts'
+import type { ConnectionGate } from './connection-gate.ts'
 import type { SessionContext } from './context.ts'
 import type { FrameAge } from './frame-age.ts'
 import type { InFlight } from './in-flight.ts'
@@ -54,6 +55,7 @@ export function noTotals(): SessionTotals {
 export interface SessionParts {
   readonly context: SessionContext
   readonly facts: ClientFacts
+  readonly gate: ConnectionGate
   readonly inFlight: InFlight
   readonly age: FrameAge
   readonly sasl: SaslObserver

@@ -9,9 +9,10 @@ import { ProtocolError } from 'kafka-protocol-codec'
 import { IN_FLIGHT_MAX } from '../bounds.ts'
 import type { Identity } from '../policy/identity.ts'
 import { ClientFacts, type Origin } from './client-facts.ts'
+import { ConnectionGate } from './connection-gate.ts'
 import type { SessionContext } from './context.ts'
 import type { CloseReason } from './counters.ts'
-import { ForeignBytes } from './foreign-bytes.ts'
+import { ClientRefused } from './foreign-bytes.ts'
 import { FrameAge } from './frame-age.ts'
 import { InFlight } from './in-flight.ts'
 import { SaslObserver } from './observe-sasl.ts'
@@ -27,6 +28,7 @@ export type ClientBlock = 'none' | 'held' | 'window_full'
 export class Session {
   readonly totals: SessionTotals = noTotals()
   readonly #facts: ClientFacts
+  readonly #gate: ConnectionGate
   readonly #inFlight: InFlight
   readonly #age: FrameAge
   readonly #requests: RequestStream
@@ -38,6 +40,7 @@ export class Session {
   constructor(context: SessionContext, outbox: Outbox, origin: Origin, nowMs: number) {
     this.#outbox = outbox
     this.#facts = new ClientFacts(context, origin)
+    this.#gate = new ConnectionGate(context, this.#facts, () => outbox.resume())
     this.#inFlight = new InFlight(IN_FLIGHT_MAX)
     this.#age = new FrameAge(nowMs)
     const sasl = new SaslObserver((principal) => {
@@ -47,6 +50,7 @@ export class Session {
     const parts: SessionParts = {
       context,
       facts: this.#facts,
+      gate: this.#gate,
       inFlight: this.#inFlight,
       age: this.#age,
       sasl,
@@ -161,13 +165,14 @@ export class Session {
       head.charge.unanswered(head === passing, nowMs)
       this.#inFlight.shift()
     }
+    this.#gate.close()
     this.#facts.forget()
   }
 
   #failed(error: unknown, reason: CloseReason, nowMs: number): void {
     const detail = error instanceof Error ? error.message : String(error)
     const closeReason =
-      error instanceof ForeignBytes
+      error instanceof ClientRefused
         ? error.reason
         : !(error instanceof ProtocolError)
           ? 'internal_error'

@@ -5,6 +5,7 @@
 import { API_KEY, encodeRequest, encodeResponse } from 'kafka-protocol-codec'
 import { AddressBook } from '../../src/cluster/address-book.ts'
 import { BucketTable } from '../../src/limiter/bucket-table.ts'
+import { LevelTable } from '../../src/limiter/level-table.ts'
 import { behaviourOf } from '../../src/policy/client-libraries.ts'
 import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { SessionContext } from '../../src/session/context.ts'
@@ -32,6 +33,7 @@ function context(limited: boolean): SessionContext {
   return {
     policy: new PolicySet(rules as never),
     buckets: new BucketTable(1000),
+    levels: new LevelTable(),
     counters: new Counters(),
     book: new AddressBook(10),
     behaviourOf: (software) => behaviourOf(software, []),
@@ -81,6 +83,7 @@ function measure(pair: Pair, limited: boolean): number {
     toClient: (_b: Uint8Array, from: number, to: number) => {
       sent.bytes += to - from
     },
+    resume() {},
     identified() {},
     belowFloor() {},
     close(reason: string, detail: string) {

@@ -4,6 +4,7 @@ import type { Server } from 'node:net'
 import type { TestContext } from 'node:test'
 import { AddressBook } from '../../src/cluster/address-book.ts'
 import { BucketTable } from '../../src/limiter/bucket-table.ts'
+import { LevelTable } from '../../src/limiter/level-table.ts'
 import { Gateway } from '../../src/net/gateway.ts'
 import { listen, portOf } from '../../src/net/listeners.ts'
 import { behaviourOf } from '../../src/policy/client-libraries.ts'
@@ -39,6 +40,7 @@ export async function startBareGateway(
     context: {
       policy: new PolicySet(quotas, { observe: false }),
       buckets: new BucketTable(100),
+      levels: new LevelTable(),
       counters,
       book: new AddressBook(10),
       behaviourOf: (software) => behaviourOf(software, [{ software: '', holdMs }]),

@@ -4,6 +4,7 @@
  */
 import { AddressBook } from '../../src/cluster/address-book.ts'
 import { BucketTable } from '../../src/limiter/bucket-table.ts'
+import { LevelTable } from '../../src/limiter/level-table.ts'
 import { behaviourOf, type ClientOverride } from '../../src/policy/client-libraries.ts'
 import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
@@ -27,6 +28,13 @@ export interface RigOptions {
   readonly clients?: readonly ClientOverride[]
   readonly origin?: Partial<Origin>
   readonly labels?: Readonly<Record<string, string>>
+}
+
+/** What rigs of one process share. */
+interface Clock {
+  nowMs: number
+  /** Those whose client's bytes are to be offered again, as `net/connection.ts` does soon after. */
+  readonly toResume: Set<Rig>
 }
 
 const POISON = 0xa5
@@ -57,7 +65,7 @@ class Side {
 export class Rig implements Outbox {
   readonly context: SessionContext
   readonly session: Session
-  readonly #clock: { nowMs: number }
+  readonly #clock: Clock
   readonly #client: Side
   readonly #broker: Side
   readonly #toBroker: Uint8Array[] = []
@@ -67,14 +75,14 @@ export class Rig implements Outbox {
   timesIdentified = 0
 
   constructor(options: RigOptions = {}) {
-    this.#clock = options.beside?.clock ?? { nowMs: 1_000 }
+    this.#clock = options.beside?.clock ?? { nowMs: 1_000, toResume: new Set() }
     this.context = options.beside?.context ?? contextOf(options)
     this.session = new Session(this.context, this, { address: '127.0.0.1', sni: '', ...options.origin }, this.nowMs)
     this.#client = new Side((b, v, from, to) => this.session.clientBytes(b, v, from, to, this.nowMs))
     this.#broker = new Side((b, v, from, to) => this.session.brokerBytes(b, v, from, to, this.nowMs))
   }
 
-  get clock(): { nowMs: number } {
+  get clock(): Clock {
     return this.#clock
   }
 
@@ -92,13 +100,13 @@ export class Rig implements Outbox {
       if (this.#client.left.length === 0) this.session.clientCaughtUp(this.nowMs)
       this.#client.offer(chunk)
     }
-    return this
+    return this.#resumed()
   }
 
   /** As `client`, for bytes that may have waited in the kernel: nobody knows when they were written. */
   clientBacklog(...chunks: readonly Uint8Array[]): this {
     for (const chunk of chunks) this.#client.offer(chunk)
-    return this
+    return this.#resumed()
   }
 
   /** Bytes from the broker. An answer may open the client's window, as in `net/connection.ts`. */
@@ -107,7 +115,7 @@ export class Rig implements Outbox {
       this.#broker.offer(chunk)
       if (this.session.clientBlock === 'window_full') this.#client.offer(NOTHING)
     }
-    return this
+    return this.#resumed()
   }
 
   /** A listener has come up: the broker's bytes are offered again. */
@@ -124,7 +132,7 @@ export class Rig implements Outbox {
       this.#client.offer(NOTHING)
     }
     this.#clock.nowMs = endMs
-    return this
+    return this.#resumed()
   }
 
   /** A reload: other quotas from now on, for every session that shares the context. */
@@ -136,7 +144,13 @@ export class Rig implements Outbox {
   /** What is held is offered again before its time, as after a reload. */
   reoffered(): this {
     if (this.session.clientBlock === 'held') this.#client.offer(NOTHING)
-    return this
+    return this.#resumed()
+  }
+
+  /** The connection ends. */
+  end(): this {
+    this.session.closed(this.nowMs)
+    return this.#resumed()
   }
 
   /** Bytes of the client that the session has not taken. */
@@ -184,6 +198,18 @@ export class Rig implements Outbox {
     if (this.closed !== undefined) throw new Error(`closed twice: ${this.closed.reason}, then ${reason}`)
     this.closed = { reason, detail }
   }
+
+  resume(): void {
+    this.#clock.toResume.add(this)
+  }
+
+  #resumed(): this {
+    for (const rig of this.#clock.toResume) {
+      this.#clock.toResume.delete(rig)
+      if (rig.session.state !== 'closed') rig.#client.offer(NOTHING)
+    }
+    return this
+  }
 }
 
 function contextOf({
@@ -203,6 +229,7 @@ function contextOf({
   return {
     policy: new PolicySet(rules, { observe }),
     buckets: new BucketTable(1_000),
+    levels: new LevelTable(),
     counters: new Counters(),
     book,
     behaviourOf: (software) => behaviourOf(software, clients),

@@ -1,0 +1,171 @@
+/** Limits on how many at a time: requests at the broker, connections, and new connections. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { CONNECTION_HOLD_MS } from '../../src/bounds.ts'
+import { correlationOf, framesOf, hello, helloAnswer, produce, produceAnswer, request } from '../support/frames.ts'
+import { Rig, type RigOptions } from '../support/rig.ts'
+import { rule } from '../support/rules.ts'
+
+const isHeld = (rig: Rig): boolean => rig.session.clientBlock === 'held'
+const sent = (rig: Rig): number[] => framesOf(rig.sentToBroker()).map((frame) => correlationOf(frame, 'request'))
+
+describe('inFlight', () => {
+  const TWO: RigOptions = { rules: [rule({ inFlight: 2 })] }
+
+  test('a request waits until an answer has made room, on whichever connection, in order', () => {
+    const a = new Rig(TWO).client(produce(300), produce(300, { correlationId: 2 }))
+    const b = new Rig({ beside: a }).client(produce(300, { correlationId: 11 }))
+    const c = new Rig({ beside: a }).client(produce(300, { correlationId: 21 }))
+    assert.deepEqual([a, b, c].map(isHeld), [false, true, true])
+    assert.deepEqual([sent(a), sent(b), sent(c)], [[1, 2], [], []])
+    a.broker(produceAnswer(1))
+    assert.deepEqual([sent(b), sent(c)], [[11], []], 'who came first')
+    a.client(produce(300, { correlationId: 3 }))
+    assert.ok(isHeld(a), 'nobody overtakes')
+    b.broker(produceAnswer(11))
+    assert.deepEqual([sent(a), sent(c)], [[], [21]])
+    a.broker(produceAnswer(2))
+    assert.deepEqual(sent(a), [3])
+    assert.equal(a.counters.quota('q').heldRequests, 3)
+  })
+
+  test('what waits longer than its client bears goes all the same, and is counted', () => {
+    const rig = new Rig({ rules: [rule({ inFlight: 1 })] }).client(produce(300), produce(300, { correlationId: 2 }))
+    rig.pass(2999)
+    assert.ok(isHeld(rig))
+    rig.pass(1)
+    assert.deepEqual(sent(rig), [1, 2])
+    const { floorExceeded, throttleMs } = rig.counters.quota('q')
+    assert.deepEqual([floorExceeded, throttleMs], [1, 3000])
+    rig.broker(produceAnswer(1)).client(produce(300, { correlationId: 3 }))
+    assert.ok(isHeld(rig), 'one is still there')
+    rig.broker(produceAnswer(2))
+    assert.deepEqual(sent(rig), [3])
+  })
+
+  test('a connection that ends gives back its places and its place in line', () => {
+    const a = new Rig({ rules: [rule({ inFlight: 1 })] }).client(produce(300))
+    const b = new Rig({ beside: a }).client(produce(300))
+    const c = new Rig({ beside: a }).client(produce(300))
+    b.end()
+    a.end()
+    assert.deepEqual(sent(c), [1])
+    c.end()
+    assert.equal(a.context.levels.size, 0)
+  })
+
+  test('acks 0 and heartbeats are at no broker in this sense', () => {
+    const rig = new Rig({ rules: [rule({ inFlight: 1 })] })
+    rig.client(produce(300, { acks: 0 }), produce(300, { acks: 0 }), produce(300, { correlationId: 3 }))
+    rig.client(request('Heartbeat', 4, { groupId: 'g' }, { correlationId: 4 }))
+    assert.deepEqual(sent(rig), [1, 1, 3, 4])
+  })
+
+  test('two gauges: the place in the first is kept while it waits for the second', () => {
+    const rules = [rule({ inFlight: 3 }, { name: 'all', per: [] }), rule({ inFlight: 1 })]
+    const a = new Rig({ rules }).client(produce(300, { clientId: 'a' }))
+    const a2 = new Rig({ beside: a }).client(produce(300, { clientId: 'a' }))
+    assert.ok(isHeld(a2))
+    const b = new Rig({ beside: a }).client(produce(300, { clientId: 'b' }))
+    const c = new Rig({ beside: a }).client(produce(300, { clientId: 'c' }))
+    assert.deepEqual([isHeld(b), isHeld(c)], [false, true])
+    a.broker(produceAnswer())
+    assert.deepEqual([isHeld(a2), isHeld(c)], [false, false])
+  })
+
+  test('a larger limit lets those go that wait, observe mode counts them', () => {
+    const rig = new Rig({ rules: [rule({ inFlight: 1 })] }).client(produce(300), produce(300, { correlationId: 2 }))
+    rig.policy([rule({ inFlight: 2 })])
+    assert.deepEqual(sent(rig), [1, 2])
+    const observed = new Rig({ rules: [rule({ inFlight: 1 }, { mode: 'observe' })] })
+    observed.client(produce(300), produce(300, { correlationId: 2 }))
+    assert.deepEqual(sent(observed), [1, 2])
+    assert.equal(observed.counters.quota('q').observedRequests, 1)
+    observed.broker(produceAnswer(1), produceAnswer(2)).end()
+    assert.equal(observed.context.levels.size, 0)
+  })
+
+  test('SIGTERM holds nobody', () => {
+    const rig = new Rig({ rules: [rule({ inFlight: 1 })] }).client(produce(300), produce(300, { correlationId: 2 }))
+    rig.session.drain()
+    assert.deepEqual(sent(rig.reoffered()), [1, 2])
+  })
+})
+
+describe('connections', () => {
+  const ONE: RigOptions = { rules: [rule({ connections: 1 })] }
+
+  test('one too many waits for its place, from its first request on', () => {
+    const a = new Rig(ONE).client(hello('sarama'))
+    const b = new Rig({ beside: a }).client(hello('sarama'))
+    assert.deepEqual([isHeld(a), isHeld(b)], [false, true])
+    a.end()
+    assert.ok(!isHeld(b))
+    b.end()
+    assert.equal(a.context.levels.size, 0)
+  })
+
+  test('and is closed when that takes longer than clients bear', () => {
+    const a = new Rig(ONE).client(hello('sarama'))
+    const b = new Rig({ beside: a }).client(hello('sarama')).pass(CONNECTION_HOLD_MS - 1)
+    assert.ok(isHeld(b))
+    b.pass(1)
+    assert.equal(b.closed?.reason, 'connection_quota')
+    assert.match(b.closed.detail, /quota q allows 1 connections at a time; .* client "client-1"/)
+    assert.equal(a.counters.quota('q').refusedRequests, 1)
+    a.end()
+    assert.equal(a.context.levels.size, 0)
+  })
+
+  test('is asked again when more becomes known of the client, and keeps what it has', () => {
+    const rules = [rule({ connections: 1 }), rule({ connections: 1 }, { name: 's', match: { software: ['sarama'] } })]
+    const a = new Rig({ rules }).client(hello('sarama', { clientId: 'a' })).broker(helloAnswer())
+    a.client(produce(300, { clientId: 'a' }))
+    const b = new Rig({ beside: a }).client(hello('sarama', { clientId: 'b' })).broker(helloAnswer())
+    assert.ok(!isHeld(b), 'its library is not known before its first request has passed')
+    a.policy(rules) // keeps its places
+    b.client(produce(300, { clientId: 'b' }))
+    assert.ok(!isHeld(b), 'both buckets are per client id')
+    const c = new Rig({ beside: a }).client(hello('sarama', { clientId: 'a' }))
+    assert.ok(isHeld(c))
+    for (const rig of [a, b, c]) rig.end()
+    assert.equal(a.context.levels.size, 0)
+  })
+
+  test('observed ones are let in', () => {
+    const rules = [rule({ connections: 1 }, { mode: 'observe' })]
+    const a = new Rig({ rules }).client(hello('x'))
+    const b = new Rig({ beside: a }).client(hello('x'))
+    assert.ok(!isHeld(b))
+    assert.equal(a.counters.quota('q').observedRequests, 1)
+    a.policy([rule({ connections: 1 })]).client(produce(300))
+    assert.ok(isHeld(a), 'the other is there, and now it counts')
+    b.end()
+    assert.ok(!isHeld(a))
+  })
+})
+
+describe('newConnections', () => {
+  test('come at their rate; what is owed too long is closed and gives its token back', () => {
+    const rules = [rule({ newConnections: 1 })]
+    const first = new Rig({ rules })
+    const rigs = [first, ...Array.from({ length: 6 }, () => new Rig({ beside: first }))]
+    for (const rig of rigs) rig.client(hello('x'))
+    assert.deepEqual(rigs.map(isHeld), [false, false, true, true, true, true, true])
+    const wakes = rigs.filter(isHeld).map((rig) => rig.session.wakeAtMs - rig.nowMs)
+    assert.deepEqual(wakes, [1000, 2000, 3000, 3000, 3000])
+    for (const rig of rigs.slice(2)) rig.pass(Math.max(0, rig.session.wakeAtMs - rig.nowMs))
+    assert.deepEqual(
+      rigs.map((rig) => rig.closed?.reason),
+      [...Array(5).fill(undefined), ...Array(2).fill('connection_quota')],
+    )
+    assert.equal(first.context.buckets.level(0, first.nowMs), -1, 'of the five that came in')
+    assert.deepEqual(first.counters.quota('q').refusedRequests, 2)
+  })
+
+  test('a connection is charged once, whatever becomes known of it later', () => {
+    const rig = new Rig({ rules: [rule({ newConnections: 1 })] }).client(hello('sarama')).broker(helloAnswer())
+    rig.client(produce(300), produce(300, { correlationId: 2 }))
+    assert.equal(rig.counters.quota('q').used.newConnections, 1)
+  })
+})
