@@ -171,6 +171,9 @@ export const KERNEL_QUEUE_BYTES = 8_388_608
 /** Brokers of one cluster. */
 export const BROKERS_MAX = 4096
 
+/** Topics whose ids and partition counts are kept, about 300 bytes each. More than nearly all clusters have; those in use outlast the rest. */
+export const TOPICS_MAX = 20_000
+
 /** Our own question for the brokers: its answer has no topics, and a broker that takes longer is no help. */
 export const QUERY_BYTES_MAX = 1_048_576
 export const QUERY_TIMEOUT_MS = 5_000

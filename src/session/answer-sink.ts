@@ -1,8 +1,12 @@
-/** Collects what the skim finds in an answer: the throttle field, errors, records, and the addresses of brokers. */
+/** Collects what the skim finds in an answer: the throttle field, errors, records, the addresses of brokers, and what it says of topics. */
 import { recordsInBatch, type SkimSink } from 'kafka-protocol-codec'
+import type { TopicBook } from '../cluster/topic-book.ts'
+import { TopicLearner } from './learn-topics.ts'
 import {
+  W_CREATED_PARTITIONS,
   W_ENDPOINT_TYPE,
   W_ERROR,
+  W_GONE_NAME,
   W_HOST,
   W_MARKER,
   W_NODE_ID,
@@ -10,6 +14,9 @@ import {
   W_PORT,
   W_RECORDS,
   W_THROTTLE,
+  W_TOPIC_ID,
+  W_TOPIC_NAME,
+  W_TOPIC_PARTITIONS,
 } from './response-plan.ts'
 
 const CONTROLLERS = 2
@@ -44,6 +51,12 @@ export class AnswerSink implements SkimSink {
   readonly errors: number[] = []
   /** Records, likewise. */
   records = 0
+  readonly #topics: TopicLearner | undefined
+
+  /** @param topics where to write down what answers say of topics */
+  constructor(topics?: TopicBook) {
+    this.#topics = topics === undefined ? undefined : new TopicLearner(topics)
+  }
 
   /** For a new answer, or one that is looked at again from its start. */
   reset(): void {
@@ -57,6 +70,7 @@ export class AnswerSink implements SkimSink {
     this.tagAt = -1
     this.countAt = -1
     this.count = 0
+    this.#topics?.reset()
   }
 
   value(field: number, value: number, offset: number): void {
@@ -67,6 +81,7 @@ export class AnswerSink implements SkimSink {
         return
       case W_ERROR:
         if (value !== 0) this.errors.push(value)
+        this.#topics?.error(value)
         return
       case W_NODE_ID:
         if (!this.markerSeen) this.#endpoint(value)
@@ -84,13 +99,37 @@ export class AnswerSink implements SkimSink {
       case W_ENDPOINT_TYPE:
         this.controllers = value === CONTROLLERS
         return
+      case W_TOPIC_PARTITIONS:
+        this.#topics?.partitions(value)
+        return
+      case W_CREATED_PARTITIONS:
+        this.#topics?.created(value)
+        return
       default:
     }
   }
 
   text(field: number, bytes: Uint8Array, offset: number, length: number): void {
+    switch (field) {
+      case W_HOST:
+        this.#host(bytes, offset, length)
+        return
+      case W_TOPIC_NAME:
+        this.#topics?.name(bytes, offset, length)
+        return
+      case W_TOPIC_ID:
+        this.#topics?.id(bytes, offset)
+        return
+      case W_GONE_NAME:
+        this.#topics?.goneName(bytes, offset, length)
+        return
+      default:
+    }
+  }
+
+  #host(bytes: Uint8Array, offset: number, length: number): void {
     const endpoint = this.endpoints.at(-1)
-    if (field !== W_HOST || endpoint === undefined || offset < 0) return
+    if (endpoint === undefined || offset < 0) return
     endpoint.host = decoder.decode(bytes.subarray(offset, offset + length))
     endpoint.hostAt = offset
     endpoint.hostBytes = length

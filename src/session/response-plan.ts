@@ -13,6 +13,22 @@ export const W_NODES = 6
 /** What follows the list of brokers: once it is seen, the list is complete. */
 export const W_MARKER = 7
 export const W_ENDPOINT_TYPE = 8
+/** Of answers about topics (`learn-topics.ts`): name, id, and the field that completes a topic. */
+export const W_TOPIC_NAME = 9
+export const W_TOPIC_ID = 10
+export const W_TOPIC_PARTITIONS = 11
+export const W_CREATED_PARTITIONS = 12
+/** The name of a topic that was to be deleted; its id is `W_TOPIC_ID`. */
+export const W_GONE_NAME = 13
+
+/** Where answers speak of topics, in the order of the indexes above. */
+const TOPIC_FIELDS: ReadonlyMap<number, readonly string[]> = new Map([
+  [API_KEY.Metadata, ['topics.name', 'topics.topicId', 'topics.partitions', '', '']],
+  [API_KEY.DescribeTopicPartitions, ['topics.name', 'topics.topicId', 'topics.partitions', '', '']],
+  [API_KEY.CreateTopics, ['topics.name', 'topics.topicId', '', 'topics.numPartitions', '']],
+  [API_KEY.DeleteTopics, ['', 'responses.topicId', '', '', 'responses.name']],
+])
+const NO_TOPIC_FIELDS: readonly string[] = ['', '', '', '', '']
 
 /**
  * How an answer with addresses is treated:
@@ -58,6 +74,7 @@ export function responsePlan(apiKey: number, version: number): ResponsePlan | un
     where?.path ?? '',
     apiKey === API_KEY.Metadata ? 'topics' : '',
     apiKey === API_KEY.DescribeCluster ? 'endpointType' : '',
+    ...(TOPIC_FIELDS.get(apiKey) ?? NO_TOPIC_FIELDS),
   ])
   const mode = where === undefined ? 'none' : (ADDRESS_MODES.get(apiKey) ?? 'whole')
   const plan: ResponsePlan = { skim, addresses: mode, flexible: inRange(version, schema.flexible) }
