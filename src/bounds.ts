@@ -85,6 +85,12 @@ export const SHARES_MAX = 100_000
 export const SHARE_ASK_MAX_MS = 100
 export const SHARE_ASK_MIN_MS = 1
 
+/** Above 2,000 frames in one line they ask less often, so that all together ask no more than this: an ask and a wake-up take some µs. */
+export const SHARE_ASKS_PER_MS = 20
+
+/** A line waits so long for the key whose turn is next and that was told so: what timers and a busy event loop take, and well within `BURST_MIN_MS`. */
+export const SHARE_AWAIT_MS = 20
+
 /** Least part of a divided bucket that lower classes are sure of, whatever the quota says: they would starve without any. */
 export const SHARE_MINIMUM_LEAST = 0.001
 

@@ -154,7 +154,7 @@ export class FlowTable {
       if (left-- === 0) break
       this.#idle.delete(flow)
       if (this.#isForgettable(flow, nowMs, isRoomShort)) {
-        flow.line.flows.delete(flow.name)
+        flow.line.forget(flow)
         this.#forgetFlow(flow)
         forgotten++
       } else {
@@ -168,7 +168,7 @@ export class FlowTable {
   #isForgettable(flow: Flow, nowMs: number, isRoomShort: boolean): boolean {
     const { line } = flow
     if (line.isForgettable(flow)) return true
-    if (line.waiting !== 0) return false
+    if (line.queued > 0) return false
     return isRoomShort ? this.#buckets.debtMs(line.slot, nowMs) === 0 : this.#buckets.isFull(line.slot, nowMs)
   }
 
@@ -199,6 +199,8 @@ function newFlow(id: number, line: ShareLine, name: string, isOverflow: boolean,
     tail: undefined,
     joinedUnits: 0,
     leftUnits: 0,
+    due: 0,
+    awaitedUntil: Number.NEGATIVE_INFINITY,
     holders: 0,
     tickets: 0,
     key: 0,

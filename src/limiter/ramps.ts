@@ -69,7 +69,7 @@ export class Ramps {
   /** Opens a bucket whose limit is in force from `endsAtMs` on. */
   open(slot: number, limitPerMs: number, burstMs: number, nowMs: number, endsAtMs: number): void {
     this.#buckets.open(slot, limitPerMs, burstMs, nowMs)
-    if (nowMs >= endsAtMs || limitPerMs >= UNLIMITED_PER_MS) return
+    if (!isAhead(endsAtMs, nowMs) || limitPerMs >= UNLIMITED_PER_MS) return
     this.#buckets.open(slot, UNLIMITED_PER_MS, burstMs, nowMs)
     this.#begin(slot, limitPerMs, burstMs, nowMs, endsAtMs)
   }
@@ -80,7 +80,7 @@ export class Ramps {
     if (ramp?.limitPerMs === limitPerMs && ramp.burstMs === burstMs && ramp.endsAtMs === endsAtMs) return
     const ratePerMs = this.#buckets.ratePerMs(slot)
     const isLowered = limitPerMs > 0 && limitPerMs < ratePerMs
-    if (nowMs >= endsAtMs || !isLowered) {
+    if (!isAhead(endsAtMs, nowMs) || !isLowered) {
       this.#ramps.delete(slot)
       this.#buckets.setRate(slot, limitPerMs, burstMs, nowMs)
     } else {
@@ -144,4 +144,9 @@ export class Ramps {
     const ratePerMs = ramp.fromPerMs * (ramp.limitPerMs / ramp.fromPerMs) ** (ramp.step / RAMP_STEPS)
     this.#buckets.setRate(slot, isDown ? ramp.limitPerMs : ratePerMs, ramp.burstMs, nowMs)
   }
+}
+
+/** 0 is no ramp, even to a clock that was set back below it. */
+function isAhead(endsAtMs: number, nowMs: number): boolean {
+  return endsAtMs > 0 && nowMs < endsAtMs
 }

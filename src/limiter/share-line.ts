@@ -8,14 +8,18 @@
  * of 1 MB get the same bytes. As F counts only what was served, a frame that leaves the line leaves no trace, and weights may change any
  * time. S need not be fixed when a frame arrives: V is the least S of those who wait, and never overtakes one.
  *
+ * A flow whose frames have all had their turns, and which did not come to fetch one of them yet, keeps its place: its next frame is
+ * probably behind that one. When it is first, the line waits for it, some milliseconds at most (the bucket saves them up meanwhile);
+ * otherwise a key with one connection and small frames would lose its turns to whoever happens to be awake.
+ *
  * Tags are units ÷ weight. They are set back now and then, so that a double keeps its digits.
  */
-import { DEBT_MAX_MS, SHARE_TAG_MAX } from '../bounds.ts'
+import { DEBT_MAX_MS, SHARE_AWAIT_MS, SHARE_TAG_MAX } from '../bounds.ts'
 import { type HeapItem, KeyedHeap } from './keyed-heap.ts'
 import type { Waiter } from './level-table.ts'
 import { HIGH, LOW, NORMAL, type Rank, RankTree } from './rank-tree.ts'
 
-/** One key of a divided bucket. `key` is its start tag while it waits. */
+/** One key of a divided bucket. While it waits or is awaited it is in the heap of its class, and `key` is its start tag. */
 export interface Flow extends HeapItem {
   readonly id: number
   readonly line: ShareLine
@@ -24,12 +28,15 @@ export interface Flow extends HeapItem {
   weight: number
   rank: Rank
   finish: number
-  /** Its frames that may go and wait for their turn, the first and the last. */
+  /** Its frames that may go and wait for their turn, the first and the last; none while it is awaited. */
   head: Ticket | undefined
   tail: Ticket | undefined
   /** Units that joined its queue and that left it since it was empty: their difference waits. */
   joinedUnits: number
   leftUnits: number
+  /** Frames whose turn has come and that were not fetched yet, and until when (steady) the line waits for the next one. */
+  due: number
+  awaitedUntil: number
   /** Sessions that hold the flow. */
   holders: number
   /** Frames of it that have a ticket. */
@@ -66,7 +73,8 @@ export class ShareLine {
   readonly #ranks = new RankTree()
   readonly #held = new KeyedHeap<Ticket>()
   #lastOrder = 0
-  /** Units of the frames in the queues of flows. */
+  /** The frames in the queues of flows. */
+  queued = 0
   queuedUnits = 0
 
   constructor(slot: number) {
@@ -77,7 +85,7 @@ export class ShareLine {
     this.#ranks.minimum = part
   }
 
-  /** Bit r says whether class r has frames that may go. */
+  /** Bit r says whether class r has flows that wait or are awaited. */
   get waiting(): number {
     const [high, normal, low] = this.#classes as readonly [ShareClass, ShareClass, ShareClass]
     return bit(high, HIGH) | bit(normal, NORMAL) | bit(low, LOW)
@@ -105,20 +113,28 @@ export class ShareLine {
     }
   }
 
-  /** The next frame has its turn; undefined if none waits. The caller charges the bucket. */
-  serve(): Ticket | undefined {
-    const rank = this.#ranks.next(this.waiting)
-    const shareClass = this.#classes[rank]!
-    const flow = shareClass.waiting.first
-    if (flow === undefined) return undefined
-    const ticket = flow.head!
-    shareClass.virtual = flow.key
-    flow.finish = flow.key + ticket.cost / flow.weight
-    this.#ranks.serve(rank, ticket.cost)
-    this.#leaveQueue(ticket)
-    ticket.state = 'due'
-    if (shareClass.virtual >= SHARE_TAG_MAX) this.#setBack(rank)
-    return ticket
+  /** The next frame has its turn; undefined if none waits, or the one to come is awaited. The caller charges the bucket. */
+  serve(steadyMs: number): Ticket | undefined {
+    for (;;) {
+      const rank = this.#ranks.next(this.waiting)
+      const flow = this.#classes[rank]!.waiting.first
+      if (flow === undefined) return undefined
+      if (flow.head !== undefined) return this.#serve(flow, flow.head, steadyMs)
+      if (steadyMs <= flow.awaitedUntil) return undefined
+      this.#leaveClass(flow)
+    }
+  }
+
+  /** A frame that was due is fetched. At this very moment its connection may bring the next one. */
+  fetched(flow: Flow, steadyMs: number): void {
+    flow.due--
+    if (flow.due === 0) flow.awaitedUntil = steadyMs
+  }
+
+  /** A flow is forgotten. */
+  forget(flow: Flow): void {
+    this.flows.delete(flow.name)
+    if (flow.place >= 0) this.#leaveClass(flow)
   }
 
   /** Takes a frame out of the line, whatever its state. */
@@ -174,11 +190,28 @@ export class ShareLine {
     return Math.max(inClass, this.#ranks.unitsBefore(flow.rank, waiting))
   }
 
+  #serve(flow: Flow, ticket: Ticket, steadyMs: number): Ticket {
+    const { rank } = flow
+    const shareClass = this.#classes[rank]!
+    shareClass.virtual = Math.max(shareClass.virtual, flow.key)
+    flow.finish = flow.key + ticket.cost / flow.weight
+    this.#ranks.serve(rank, ticket.cost)
+    this.#unlink(ticket)
+    ticket.state = 'due'
+    flow.due++
+    flow.awaitedUntil = steadyMs + SHARE_AWAIT_MS
+    this.#place(flow)
+    if (shareClass.virtual >= SHARE_TAG_MAX) this.#setBack(rank)
+    return ticket
+  }
+
   #joinQueue(ticket: Ticket): void {
     const flow = ticket.flow!
+    const isFirst = flow.head === undefined
     ticket.state = 'waiting'
     ticket.mark = flow.joinedUnits
     flow.joinedUnits += ticket.cost
+    this.queued++
     this.queuedUnits += ticket.cost
     ticket.previous = flow.tail
     ticket.next = undefined
@@ -186,9 +219,16 @@ export class ShareLine {
     else flow.tail.next = ticket
     flow.tail = ticket
     if (flow.place < 0) this.#joinClass(flow)
+    else if (isFirst) this.#place(flow)
   }
 
   #leaveQueue(ticket: Ticket): void {
+    const flow = ticket.flow!
+    this.#unlink(ticket)
+    if (flow.head === undefined) this.#leaveClass(flow)
+  }
+
+  #unlink(ticket: Ticket): void {
     const flow = ticket.flow!
     const { next, previous } = ticket
     if (previous === undefined) flow.head = next
@@ -198,23 +238,32 @@ export class ShareLine {
     ticket.next = undefined
     ticket.previous = undefined
     flow.leftUnits += ticket.cost
-    this.queuedUnits -= ticket.cost
+    this.queued--
+    this.queuedUnits = this.queued === 0 ? 0 : this.queuedUnits - ticket.cost // sums of doubles leave crumbs
     if (flow.head === undefined) {
       flow.joinedUnits = 0
       flow.leftUnits = 0
-      this.#leaveClass(flow)
-      if (this.waiting === 0) this.queuedUnits = 0 // sums of doubles leave crumbs
-    } else {
-      this.#setFinish(flow, flow.finish)
     }
   }
 
   #joinClass(flow: Flow): void {
     const shareClass = this.#classes[flow.rank]!
     flow.key = Math.max(shareClass.virtual, flow.finish)
-    flow.order = ++this.#lastOrder
+    flow.order = this.#orderOf(flow)
     shareClass.weightWaiting += flow.weight
     shareClass.waiting.add(flow)
+  }
+
+  /** Puts a flow of its class where its tag says now; of equals who came first is first, and one that is awaited last. */
+  #place(flow: Flow): void {
+    const shareClass = this.#classes[flow.rank]!
+    flow.key = Math.max(shareClass.virtual, flow.finish)
+    flow.order = this.#orderOf(flow)
+    shareClass.waiting.moved(flow)
+  }
+
+  #orderOf(flow: Flow): number {
+    return flow.head === undefined ? Number.POSITIVE_INFINITY : ++this.#lastOrder
   }
 
   #leaveClass(flow: Flow): void {
@@ -225,13 +274,7 @@ export class ShareLine {
 
   #setFinish(flow: Flow, finish: number): void {
     flow.finish = finish
-    if (flow.place < 0) return
-    const shareClass = this.#classes[flow.rank]!
-    const start = Math.max(shareClass.virtual, finish)
-    if (start === flow.key) return
-    flow.key = start
-    flow.order = ++this.#lastOrder
-    shareClass.waiting.moved(flow)
+    if (flow.place >= 0) this.#place(flow)
   }
 
   /** Takes as much off all tags of a class, so that they stay small. */

@@ -12,7 +12,7 @@
  *
  * Frames are few: one for each connection, so tickets need no bound of their own. They are reused; a frame allocates nothing.
  */
-import { SHARE_ASK_MAX_MS, SHARE_ASK_MIN_MS } from '../bounds.ts'
+import { SHARE_ASK_MAX_MS, SHARE_ASK_MIN_MS, SHARE_ASKS_PER_MS } from '../bounds.ts'
 import type { FlowTable, ShareTerms } from './flow-table.ts'
 import type { Waiter } from './level-table.ts'
 import type { Flow, ShareLine, Ticket } from './share-line.ts'
@@ -50,7 +50,6 @@ export class ShareQueue {
   enqueue(flow: number, cost: number, nowMs: number, waiter?: Waiter): number {
     const owner = this.#flows.at(flow)
     if (owner.holders === 0) throw new RangeError(`nobody holds flow ${flow}`)
-    this.#deal(owner.line, nowMs)
     owner.tickets++
     const ticket = this.#newTicket()
     ticket.flow = owner
@@ -79,7 +78,8 @@ export class ShareQueue {
     if (frame.state === 'due') return nowMs
     if (frame.state === 'held') return nowMs + frame.key - this.#buckets.steadyMs(nowMs)
     const waitMs = this.#waitMs(flow, Math.max(0, frame.mark - flow.leftUnits), nowMs)
-    return nowMs + Math.min(Math.max(waitMs, SHARE_ASK_MIN_MS), SHARE_ASK_MAX_MS)
+    const askMaxMs = Math.max(SHARE_ASK_MAX_MS, flow.line.queued / SHARE_ASKS_PER_MS)
+    return nowMs + Math.min(Math.max(waitMs, SHARE_ASK_MIN_MS), askMaxMs)
   }
 
   /** The frame goes, now: in its turn, or forced before it, which deepens the debt. */
@@ -88,7 +88,9 @@ export class ShareQueue {
     const flow = frame.flow!
     const { line } = flow
     this.#deal(line, nowMs, frame)
-    if (frame.state !== 'due') {
+    if (frame.state === 'due') {
+      line.fetched(flow, this.#buckets.steadyMs(nowMs))
+    } else {
       line.drop(frame)
       line.force(flow, frame.cost, this.#buckets.ratePerMs(line.slot))
       this.#buckets.reserve(line.slot, frame.cost, nowMs)
@@ -100,8 +102,12 @@ export class ShareQueue {
   cancel(ticket: number, nowMs: number): void {
     const frame = this.#ticketOf(ticket)
     const flow = frame.flow!
-    if (frame.state === 'due') this.#settle(flow, -frame.cost, nowMs)
-    else flow.line.drop(frame)
+    if (frame.state === 'due') {
+      flow.line.fetched(flow, Number.NEGATIVE_INFINITY)
+      this.#settle(flow, -frame.cost, nowMs)
+    } else {
+      flow.line.drop(frame)
+    }
     this.#free(frame)
   }
 
@@ -141,11 +147,12 @@ export class ShareQueue {
 
   /** Deals out the turns that are due by now, and tells all whose turn it is but `asking`. */
   #deal(line: ShareLine, nowMs: number, asking?: Ticket): void {
-    const { slot } = line
-    line.admit(this.#buckets.steadyMs(nowMs))
-    while (line.waiting !== 0 && this.#buckets.debtMs(slot, nowMs) === 0) {
-      const ticket = line.serve()!
-      this.#buckets.reserve(slot, ticket.cost, nowMs)
+    const steadyMs = this.#buckets.steadyMs(nowMs)
+    line.admit(steadyMs)
+    while (line.queued > 0 && this.#buckets.debtMs(line.slot, nowMs) === 0) {
+      const ticket = line.serve(steadyMs)
+      if (ticket === undefined) return
+      this.#buckets.reserve(line.slot, ticket.cost, nowMs)
       if (ticket !== asking) ticket.waiter?.ready()
     }
   }
