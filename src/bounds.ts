@@ -180,6 +180,30 @@ export const BROKERS_MAX = 4096
 /** Topics whose ids and partition counts are kept, about 300 bytes each. More than nearly all clusters have; those in use outlast the rest. */
 export const TOPICS_MAX = 20_000
 
+/** Clients (client id and principal) whose consumer group is kept, about 400 bytes each. One a connection at most are heard of. */
+export const GROUP_CLIENTS_MAX = 10_000
+
+/** Groups of one client: a tool that looks at many belongs to none of them. */
+export const GROUPS_PER_CLIENT_MAX = 16
+
+/** Longest client id, principal and group that are kept: a client may send 32 kB of each. */
+export const GROUP_KEY_CHARS_MAX = 256
+
+/** A group that a client has not named for so long makes nothing ambiguous: longer than any library's heartbeat interval. */
+export const GROUP_AMBIGUITY_MS = 90_000
+
+/** The last group known is remembered for so long: a consumer may stay away for a deployment and be the same afterwards. */
+export const GROUP_MEMORY_MS = 3_600_000
+
+/** A group that a client left and did not name since: other members of the same name send a heartbeat every 3 to 5 s. */
+export const GROUP_LEAVE_MS = 15_000
+
+/** Clients looked at, when the book of groups is full, for the one that was heard of longest ago. */
+export const SWEEP_GROUP_CLIENTS = 8
+
+/** How often groups that were not heard of are looked for. */
+export const GROUP_SWEEP_MS = 10_000
+
 /** Our own question for the brokers: its answer has no topics, and a broker that takes longer is no help. */
 export const QUERY_BYTES_MAX = 1_048_576
 export const QUERY_TIMEOUT_MS = 5_000
