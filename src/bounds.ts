@@ -211,3 +211,8 @@ export const QUERY_TIMEOUT_MS = 5_000
 /** How often the cluster is asked for its brokers, and how often while nobody answers. */
 export const DISCOVERY_INTERVAL_MS = 15_000
 export const DISCOVERY_RETRY_MS = 1_000
+
+// Clients that are watched
+
+/** Clients that have gone and whose totals are still shown: a few hundred bytes each. */
+export const GONE_CLIENTS_MAX = 1_000

@@ -4,6 +4,7 @@
  */
 import type { Config } from './config/config.ts'
 import type { Counters } from './session/counters.ts'
+import type { SessionTotals } from './session/session-parts.ts'
 
 /** One process's proxy, listening. */
 export interface Sluice {
@@ -50,13 +51,14 @@ export interface QuotaStatus {
   readonly mode: 'enforce' | 'observe'
 }
 
-/** What one client id has done so far through this sluice. */
-export interface ClientStatus {
+/** What one client has done so far through this sluice. */
+export interface ClientStatus extends ClientTotals {
   readonly clientId: string
   readonly software: string
   readonly principal: string
+  /** Open now. */
   readonly connections: number
-  readonly producedBytes: number
-  readonly fetchedBytes: number
-  readonly throttleMs: number
 }
+
+/** What a client's sessions have counted, all together. */
+export type ClientTotals = Readonly<Omit<SessionTotals, 'fetchEstimateBytes' | 'fetchBytesMax'>>

@@ -195,6 +195,7 @@ export class RequestStream implements SkimSink {
     this.#admission.producesUnanswered = !this.#answered
     this.#admission.charge.actual.producedRecords = this.#records
     context.counters.producedRecords += this.#records
+    totals.produceRequests++
     totals.producedBytes += frameBytes
     totals.producedRecords += this.#records
     totals.recordsPerProducedByte = this.#records / frameBytes

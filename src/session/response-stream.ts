@@ -279,6 +279,7 @@ export class ResponseStream {
   #fetched({ charge }: Expected, nowMs: number): void {
     const { totals, context } = this.#parts
     context.counters.fetchedRecords += this.#records
+    totals.fetchRequests++
     totals.fetchedRecords += this.#records
     totals.fetchEstimateRecords = this.#records
     totals.largestFetchBytes = Math.max(totals.largestFetchBytes, this.#frameBytes)

@@ -9,7 +9,11 @@ import type { Outbox } from './outbox.ts'
 
 /** What both streams of a session count and know of each other. */
 export interface SessionTotals {
+  /** Requests of any API, and among them the two that carry data. */
   requests: number
+  produceRequests: number
+  fetchRequests: number
+  /** Frames of Produce requests, and of answers to Fetch. */
   producedBytes: number
   producedRecords: number
   fetchedBytes: number
@@ -35,6 +39,8 @@ export interface SessionTotals {
 export function noTotals(): SessionTotals {
   return {
     requests: 0,
+    produceRequests: 0,
+    fetchRequests: 0,
     producedBytes: 0,
     producedRecords: 0,
     fetchedBytes: 0,
