@@ -156,7 +156,7 @@ class App implements Sluice {
       brokers: this.#book.brokers().map((entry) => this.#brokerStatus(entry)),
       connections: this.counters.connections,
       quotas: this.#quotas(),
-      clients: this.#ledger.clients(open),
+      clients: [...this.#ledger.clients(open).values()],
     }
   }
 

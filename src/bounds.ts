@@ -216,3 +216,16 @@ export const DISCOVERY_RETRY_MS = 1_000
 
 /** Clients that have gone and whose totals are still shown: a few hundred bytes each. */
 export const GONE_CLIENTS_MAX = 1_000
+
+/** Clients whose rates are watched: about 15 kB each (measured), so 30 MB at worst, and 4 ms a second. */
+export const CLIENTS_WATCHED_MAX = 2_000
+
+/** A client without a request for so long is forgotten by the observer; batch jobs run hourly. */
+export const CLIENT_IDLE_MAX_MS = 3_600_000
+
+/** Where room is short, a client that did something this recently is kept and the newcomer is not watched. */
+export const WATCHED_AT_WORK_MS = 60_000
+
+/** The history of a client: a quarter of an hour in steps of five seconds, four numbers each: 2.9 kB. */
+export const HISTORY_STEP_MS = 5_000
+export const HISTORY_POINTS = 180

@@ -45,8 +45,8 @@ export class ClientLedger {
     this.#keep(key, session.identity, session.totals, before)
   }
 
-  /** Every client known, the open sessions included. */
-  clients(open: Iterable<LedgerSession>): ClientStatus[] {
+  /** Every client known, the open sessions included, by a key of its own. The objects are made for the caller. */
+  clients(open: Iterable<LedgerSession>): ReadonlyMap<string, ClientStatus> {
     const sessions = [...open].filter((session) => session.state !== 'fresh')
     for (const session of sessions) this.#look(session) // before the gone are copied: some may join them
     const all = new Map<string, Totals>([...this.#gone].map(([key, totals]) => [key, { ...totals }]))
@@ -57,7 +57,7 @@ export class ClientLedger {
       add(totals, session.totals, before)
       all.set(key, totals)
     }
-    return [...all.values()]
+    return all
   }
 
   /** Which client a session is now; what it did as another one goes to that one. */

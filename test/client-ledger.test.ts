@@ -5,6 +5,7 @@ import { GONE_CLIENTS_MAX } from '../src/bounds.ts'
 import { ClientLedger } from '../src/client-ledger.ts'
 import { NOBODY } from '../src/policy/identity.ts'
 import type { Session } from '../src/session/session.ts'
+import type { ClientStatus } from '../src/sluice.ts'
 
 type FakeSession = { -readonly [K in 'identity' | 'state' | 'totals']: Session[K] }
 
@@ -28,6 +29,10 @@ function session(clientId: string, totals: Partial<Session['totals']> = {}): Fak
   return { identity: { ...NOBODY, clientId }, state: 'forwarding', totals: { ...NOTHING, ...totals } }
 }
 
+function clients(ledger: ClientLedger, ...open: FakeSession[]): ClientStatus[] {
+  return [...ledger.clients(open).values()]
+}
+
 test('sessions of a client are summed, the largest frame is the largest of all', () => {
   const ledger = new ClientLedger()
   const gone = session('a', { producedBytes: 10, requests: 2, heldMs: 5, largestProduceBytes: 9 })
@@ -37,7 +42,7 @@ test('sessions of a client are summed, the largest frame is the largest of all',
     session('a'),
     session('b', { fetchedRecords: 7 }),
   ]
-  const [a, b] = ledger.clients(open)
+  const [a, b] = clients(ledger, ...open)
   assert.deepEqual(
     [
       a?.clientId,
@@ -51,13 +56,13 @@ test('sessions of a client are summed, the largest frame is the largest of all',
     ['a', 2, 11, 3, 6, 9, 4],
   )
   assert.deepEqual([b?.clientId, b?.connections, b?.fetchedRecords], ['b', 1, 7])
-  assert.deepEqual(ledger.clients([])[0]?.connections, 0)
+  assert.deepEqual(clients(ledger)[0]?.connections, 0)
 })
 
 test('what a session did before it changed its client id stays where it was', () => {
   const ledger = new ClientLedger()
   const one = session('a', { producedBytes: 100 })
-  const bytes = (): unknown => ledger.clients([one]).map(({ clientId, producedBytes }) => [clientId, producedBytes])
+  const bytes = (): unknown => clients(ledger, one).map(({ clientId, producedBytes }) => [clientId, producedBytes])
   assert.deepEqual(bytes(), [['a', 100]])
   one.identity = { ...NOBODY, clientId: 'b' }
   one.totals.producedBytes = 130 // up to 30 bytes of a were not seen before the change
@@ -73,7 +78,7 @@ test('what a session did before it changed its client id stays where it was', ()
   ])
   ledger.left(one)
   assert.deepEqual(
-    ledger.clients([]).map(({ clientId, producedBytes }) => [clientId, producedBytes]),
+    clients(ledger).map(({ clientId, producedBytes }) => [clientId, producedBytes]),
     [
       ['a', 130],
       ['b', 20],
@@ -84,10 +89,10 @@ test('what a session did before it changed its client id stays where it was', ()
 test('a login that moved no data leaves no client behind', () => {
   const ledger = new ClientLedger()
   const one = session('a', { requests: 2 })
-  ledger.clients([one])
+  clients(ledger, one)
   one.identity = { ...one.identity, principal: 'alice' }
   assert.deepEqual(
-    ledger.clients([one]).map(({ principal }) => principal),
+    clients(ledger, one).map(({ principal }) => principal),
     ['alice'],
   )
 })
@@ -95,13 +100,13 @@ test('a login that moved no data leaves no client behind', () => {
 test('sessions that have sent nothing are nobody yet', () => {
   const fresh = session('a')
   fresh.state = 'fresh'
-  assert.deepEqual(new ClientLedger().clients([fresh]), [])
+  assert.deepEqual(clients(new ClientLedger(), fresh), [])
 })
 
 test('of the clients that left, the earliest are forgotten', () => {
   const ledger = new ClientLedger()
   for (let i = 0; i <= GONE_CLIENTS_MAX; i++) ledger.left(session(`client-${i}`))
-  const ids = new Set(ledger.clients([]).map(({ clientId }) => clientId))
+  const ids = new Set(clients(ledger).map(({ clientId }) => clientId))
   assert.equal(ids.size, GONE_CLIENTS_MAX)
   assert.ok(!ids.has('client-0') && ids.has('client-1'))
 })
