@@ -208,6 +208,25 @@ export const GROUP_SWEEP_MS = 10_000
 export const QUERY_BYTES_MAX = 1_048_576
 export const QUERY_TIMEOUT_MS = 5_000
 
+/** The answer to our question for the cluster's quotas: 10,000 entities with long names are about 4 MB. */
+export const KAFKA_QUOTAS_BYTES_MAX = 8_388_608
+
+/** Quotas of a cluster that are followed: every one is looked at when a client is new, which takes some ms then. */
+export const KAFKA_QUOTAS_MAX = 10_000
+
+/** Between two questions for the cluster's quotas: at least as a change is wanted, at most as it is still called following. */
+export const FOLLOW_INTERVAL_MIN_MS = 1_000
+export const FOLLOW_INTERVAL_MS = 30_000
+export const FOLLOW_RETRY_MS = 2_000
+
+// Logins of our own
+
+/** A server's SASL message: nonce, salt and signature are some hundred bytes. */
+export const SASL_TOKEN_BYTES_MAX = 8_192
+
+/** What a broker may ask for to stretch a password: Kafka sets at most 16,384; a stranger must not burn our CPU. */
+export const SCRAM_ITERATIONS_MAX = 65_536
+
 /** How often the cluster is asked for its brokers, and how often while nobody answers. */
 export const DISCOVERY_INTERVAL_MS = 15_000
 export const DISCOVERY_RETRY_MS = 1_000

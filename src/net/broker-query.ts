@@ -1,8 +1,7 @@
 /** Asks a broker for the cluster's brokers, on a connection of its own (design.md §7). Metadata v1 works with every Kafka since 0.10. */
-import { connect } from 'node:net'
-import { API_KEY, apiSchema, decode, encodeRequest, type Struct } from 'kafka-protocol-codec'
-import { QUERY_BYTES_MAX, QUERY_TIMEOUT_MS } from '../bounds.ts'
+import { API_KEY, type Struct } from 'kafka-protocol-codec'
 import { type Address, isDialable } from '../cluster/address-book.ts'
+import { BrokerConnection, QueryError } from './broker-connection.ts'
 
 /** A broker as the cluster names it. */
 export interface FoundBroker extends Address {
@@ -16,65 +15,30 @@ export type QueryOutcome =
   | { readonly kind: 'unreachable'; readonly error: string }
 
 const METADATA_VERSION = 1
-const HEADER = {
-  apiKey: API_KEY.Metadata,
-  apiVersion: METADATA_VERSION,
-  correlationId: 1,
-  clientId: 'kafka-sluice',
-} as const
 
 /** Never rejects; `signal` gives up. */
-export function queryBrokers(address: Address, signal: AbortSignal): Promise<QueryOutcome> {
-  return new Promise((resolve) => {
-    let connected = false
-    let received: Uint8Array = new Uint8Array(0)
-    const socket = connect({ host: address.host, port: address.port, noDelay: true })
-    const giveUp = (): void => done({ kind: 'silent' })
-    const done = (outcome: QueryOutcome): void => {
-      signal.removeEventListener('abort', giveUp)
-      socket.destroy()
-      resolve(outcome)
+export async function queryBrokers(address: Address, signal: AbortSignal): Promise<QueryOutcome> {
+  try {
+    const connection = await BrokerConnection.connect(address, signal)
+    try {
+      return { kind: 'brokers', brokers: await askBrokers(connection) }
+    } finally {
+      connection.close()
     }
-    socket.setTimeout(QUERY_TIMEOUT_MS, () =>
-      done(
-        connected
-          ? { kind: 'silent' }
-          : { kind: 'unreachable', error: `no connection within ${QUERY_TIMEOUT_MS / 1000} s` },
-      ),
-    )
-    socket.on('connect', () => {
-      connected = true
-      socket.write(encodeRequest(HEADER, { topics: [] }))
-    })
-    socket.on('data', (chunk: Uint8Array) => {
-      received = Buffer.concat([received, chunk])
-      const brokers = parse(received)
-      if (brokers === 'bad') done({ kind: 'silent' })
-      else if (brokers !== 'more') done({ kind: 'brokers', brokers })
-    })
-    socket.on('error', (error) => done(connected ? { kind: 'silent' } : { kind: 'unreachable', error: error.message }))
-    socket.on('close', giveUp)
-    if (signal.aborted) giveUp()
-    else signal.addEventListener('abort', giveUp)
-  })
+  } catch (error) {
+    if (!(error instanceof QueryError)) throw error
+    // Whatever answered, and however: it is reachable, and no more is known.
+    return error.reason === 'unreachable' ? { kind: 'unreachable', error: error.message } : { kind: 'silent' }
+  }
 }
 
-function parse(received: Uint8Array): readonly FoundBroker[] | 'more' | 'bad' {
-  if (received.length < 8) return 'more'
-  const size = new DataView(received.buffer, received.byteOffset).getInt32(0)
-  if (size < 4 || size > QUERY_BYTES_MAX) return 'bad'
-  if (received.length < size + 4) return 'more'
-  const schema = apiSchema(API_KEY.Metadata)?.response
-  if (schema === undefined) return 'bad'
-  try {
-    const { value } = decode(schema, METADATA_VERSION, received.subarray(8, size + 4))
-    const brokers = (value['brokers'] as Struct[]).map((broker) => ({
-      nodeId: Number(broker['nodeId']),
-      host: String(broker['host']),
-      port: Number(broker['port']),
-    }))
-    return brokers.filter(isDialable)
-  } catch {
-    return 'bad' // not Kafka's protocol: reachable, and no more is known
-  }
+/** The cluster's brokers that can be dialled. @throws QueryError */
+export async function askBrokers(connection: BrokerConnection): Promise<readonly FoundBroker[]> {
+  const answer = await connection.request(API_KEY.Metadata, METADATA_VERSION, { topics: [] })
+  const brokers = (answer['brokers'] as Struct[]).map((broker) => ({
+    nodeId: Number(broker['nodeId']),
+    host: String(broker['host']),
+    port: Number(broker['port']),
+  }))
+  return brokers.filter(isDialable)
 }
