@@ -4,7 +4,7 @@
 import type { Server } from 'node:net'
 import { KAFKA_VERSION } from 'kafka-protocol-codec'
 import { type Admin, startAdmin } from './admin/server.ts'
-import { BROKERS_MAX, DRAIN_DEADLINE_MS } from './bounds.ts'
+import { BROKERS_MAX, DRAIN_DEADLINE_MS, GROUP_CLIENTS_MAX, TOPICS_MAX } from './bounds.ts'
 import { ClientLedger } from './client-ledger.ts'
 import {
   type Address,
@@ -13,6 +13,8 @@ import {
   type BrokerEntry,
   formatAddress,
 } from './cluster/address-book.ts'
+import { GroupBook } from './cluster/group-book.ts'
+import { TopicBook } from './cluster/topic-book.ts'
 import { type Config, ConfigError } from './config/config.ts'
 import { BucketTable } from './limiter/bucket-table.ts'
 import { LevelTable } from './limiter/level-table.ts'
@@ -85,6 +87,8 @@ class App implements Sluice {
       policy: new PolicySet(config.quotas, { observe: config.mode === 'observe' }),
       buckets: new BucketTable(config.limits.bucketsMax),
       levels: new LevelTable(),
+      topics: new TopicBook(TOPICS_MAX),
+      groups: new GroupBook(GROUP_CLIENTS_MAX),
       counters: this.counters,
       book: this.#book,
       behaviourOf: (software) => behaviourOf(software, this.#config.clients),

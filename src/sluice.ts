@@ -61,4 +61,4 @@ export interface ClientStatus extends ClientTotals {
 }
 
 /** What a client's sessions have counted, all together. */
-export type ClientTotals = Readonly<Omit<SessionTotals, 'fetchEstimateBytes' | 'fetchBytesMax'>>
+export type ClientTotals = Readonly<SessionTotals>

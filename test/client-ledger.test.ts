@@ -21,8 +21,6 @@ const NOTHING: Session['totals'] = {
   heldMs: 0,
   largestProduceBytes: 0,
   largestFetchBytes: 0,
-  fetchEstimateBytes: 0,
-  fetchBytesMax: 0,
 }
 
 function session(clientId: string, totals: Partial<Session['totals']> = {}): FakeSession {

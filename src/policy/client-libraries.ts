@@ -6,7 +6,8 @@
 import { type ApiClass, apiClassOf } from './api-classes.ts'
 import { compilePattern, type Pattern } from './match.ts'
 
-type TimesMs = Readonly<Record<ApiClass, number>>
+/** By class of API; `join` is of a member that joins a group anew, whose API is exempt otherwise. */
+type TimesMs = Readonly<Record<ApiClass | 'join', number>>
 
 interface Library {
   readonly name: string
@@ -29,6 +30,7 @@ const LONG_HOLD_MS: TimesMs = {
   metadata: 2_000,
   commit: 2_000,
   mutation: 5_000,
+  join: 5_000,
   exempt: 0,
 }
 /** D.8, column "H default". */
@@ -39,6 +41,7 @@ const SHORT_HOLD_MS: TimesMs = {
   metadata: 1_000,
   commit: 1_000,
   mutation: 2_000,
+  join: 2_000,
   exempt: 0,
 }
 /** D.8, column "S". Below request.timeout.ms (30 s): what a Java consumer asks for while throttled expires unsent. */
@@ -49,6 +52,7 @@ const LONG_STAMP_MS: TimesMs = {
   metadata: 2_000,
   commit: 2_000,
   mutation: 10_000,
+  join: 0,
   exempt: 0,
 }
 const SHORT_STAMP_MS: TimesMs = {
@@ -58,9 +62,19 @@ const SHORT_STAMP_MS: TimesMs = {
   metadata: 2_000,
   commit: 2_000,
   mutation: 3_000,
+  join: 0,
   exempt: 0,
 }
-const NO_STAMP_MS: TimesMs = { produce: 0, fetch: 0, lookup: 0, metadata: 0, commit: 0, mutation: 0, exempt: 0 }
+const NO_STAMP_MS: TimesMs = {
+  produce: 0,
+  fetch: 0,
+  lookup: 0,
+  metadata: 0,
+  commit: 0,
+  mutation: 0,
+  join: 0,
+  exempt: 0,
+}
 
 const UNNAMED: Library = {
   name: 'unnamed',
@@ -165,8 +179,8 @@ export interface ClientBehaviour {
   readonly queueMs: number
   /** Why the row says what it says, for `explain`. */
   readonly reason: string
-  /** Longest time that a request of this API may be in our hands; 0: pass at once. */
-  holdMs(apiKey: number): number
+  /** Longest time that a request of this API may be in our hands; 0: pass at once. `isJoin`: a member that joins anew. */
+  holdMs(apiKey: number, isJoin?: boolean): number
   /** Longest throttle_time_ms to put into an answer of this API; 0: none. */
   stampMs(apiKey: number): number
 }
@@ -187,7 +201,7 @@ export function behaviourOf(software: string, overrides: readonly ClientOverride
     pipelineMax,
     queueMs,
     reason: override === undefined ? reason : `clients: ${JSON.stringify(override.software)}`,
-    holdMs: (apiKey) => holdMs[apiClassOf(apiKey)],
+    holdMs: (apiKey, isJoin = false) => holdMs[isJoin ? 'join' : apiClassOf(apiKey)],
     stampMs: (apiKey) => stampMs[apiClassOf(apiKey)],
   }
 }
@@ -211,7 +225,7 @@ function patternOf(row: ClientOverride): Pattern {
 
 function changed(timesMs: TimesMs, dataMs: number | undefined): TimesMs {
   if (dataMs === undefined) return timesMs
-  const lower = (apiClass: ApiClass): number => Math.min(timesMs[apiClass], dataMs)
+  const lower = (apiClass: ApiClass | 'join'): number => Math.min(timesMs[apiClass], dataMs)
   return {
     produce: dataMs,
     fetch: dataMs,
@@ -219,6 +233,7 @@ function changed(timesMs: TimesMs, dataMs: number | undefined): TimesMs {
     metadata: lower('metadata'),
     commit: lower('commit'),
     mutation: lower('mutation'),
+    join: lower('join'),
     exempt: 0,
   }
 }

@@ -96,6 +96,11 @@ const JOINING: ReadonlySet<number> = new Set([
   API_KEY.StreamsGroupHeartbeat,
 ])
 
+/** Whether requests of this API may make somebody a member of a group. */
+export function isJoining(apiKey: number): boolean {
+  return JOINING.has(apiKey)
+}
+
 /** Requests that create or delete partitions; other changes of the cluster are no mutations in Kafka's sense (KIP-599). */
 const MUTATING: ReadonlySet<number> = new Set([API_KEY.CreateTopics, API_KEY.DeleteTopics, API_KEY.CreatePartitions])
 

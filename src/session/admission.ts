@@ -10,6 +10,8 @@
 import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
 import { SASL_MARGIN_MS } from '../bounds.ts'
 import type { Waiter } from '../limiter/level-table.ts'
+import { isJoining } from '../policy/dimensions.ts'
+import type { ChargeSet } from './charge-set.ts'
 import { apiSlot } from './counters.ts'
 import { FrameCharge } from './frame-charge.ts'
 import type { SessionParts } from './session-parts.ts'
@@ -23,6 +25,9 @@ export class Admission implements Waiter {
   waiting = false
   /** Nothing is held any more. */
   draining = false
+  /** What the request at the head says of groups: the one it names, undefined if none, and whether it joins it anew. */
+  group: string | undefined
+  isJoin = false
   /** The last Produce wanted no answer (acks 0): nothing times out behind it. */
   producesUnanswered = false
 
@@ -80,7 +85,8 @@ export class Admission implements Waiter {
   #charge(head: RequestHead, nowMs: number): void {
     const { charge } = this
     const { facts } = this.#parts
-    charge.begin(facts.chargesFor(head.apiKey, nowMs), facts.levelsFor(head.apiKey))
+    if (isJoining(head.apiKey) && !this.isJoin) return
+    charge.begin(this.#chargesFor(head, nowMs), facts.levelsFor(head.apiKey, nowMs))
     this.#policyVersion = this.#parts.context.policy.version
     if (charge.empty) return
     charge.reserved.requestBytes = charge.actual.requestBytes = head.frameBytes
@@ -93,27 +99,32 @@ export class Admission implements Waiter {
     const { facts, context } = this.#parts
     this.#policyVersion = context.policy.version
     this.#startAtMs = this.charge.adopt(
-      facts.chargesFor(head.apiKey, nowMs),
-      facts.levelsFor(head.apiKey),
+      this.#chargesFor(head, nowMs),
+      facts.levelsFor(head.apiKey, nowMs),
       (topic) => facts.chargesForTopic(head.apiKey, topic, nowMs),
       this,
       nowMs,
     )
   }
 
+  #chargesFor({ apiKey }: RequestHead, nowMs: number): ChargeSet {
+    const { facts } = this.#parts
+    return this.group === undefined ? facts.chargesFor(apiKey, nowMs) : facts.chargesForGroup(apiKey, this.group, nowMs)
+  }
+
   /** What is known only later is expected to be as before: what a Fetch brings, how many records a Produce has. */
   #estimate({ apiKey, frameBytes }: RequestHead): void {
     const { reserved } = this.charge
-    const { totals } = this.#parts
+    const { estimates } = this.#parts
     if (apiKey === API_KEY.Produce) {
-      reserved.producedRecords = Math.round(frameBytes * totals.recordsPerProducedByte)
+      reserved.producedRecords = Math.round(frameBytes * estimates.recordsPerProducedByte)
     } else if (apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch) {
       // As much as the last, or less in the measure in which it may bring less.
-      const unlimited = totals.fetchBytesMax === Number.POSITIVE_INFINITY
-      const before = unlimited ? totals.fetchEstimateBytes : totals.fetchBytesMax
-      const share = before === 0 ? 1 : Math.min(1, this.charge.fetchBytesMax(totals.bytesPerFetchedRecord) / before)
-      reserved.answerBytes = Math.ceil(totals.fetchEstimateBytes * share)
-      reserved.fetchedRecords = Math.ceil(totals.fetchEstimateRecords * share)
+      const unlimited = estimates.fetchBytesMax === Number.POSITIVE_INFINITY
+      const before = unlimited ? estimates.fetchedBytes : estimates.fetchBytesMax
+      const share = before === 0 ? 1 : Math.min(1, this.charge.fetchBytesMax(estimates.bytesPerFetchedRecord) / before)
+      reserved.answerBytes = Math.ceil(estimates.fetchedBytes * share)
+      reserved.fetchedRecords = Math.ceil(estimates.fetchedRecords * share)
     }
   }
 
@@ -121,7 +132,10 @@ export class Admission implements Waiter {
   #letGoAtMs({ apiKey }: RequestHead): number {
     const { facts, age, sasl } = this.#parts
     const { behaviour } = facts
-    const holdMs = Math.min(behaviour.holdMs(apiKey), sasl.expiresAtMs - SASL_MARGIN_MS - this.#firstSeenAtMs)
+    const holdMs = Math.min(
+      behaviour.holdMs(apiKey, this.isJoin),
+      sasl.expiresAtMs - SASL_MARGIN_MS - this.#firstSeenAtMs,
+    )
     if (holdMs <= 0) return 0
     // Without answers there is nothing to tell an age by, and nothing that could time out but the write under way.
     if (this.producesUnanswered && apiKey === API_KEY.Produce) return this.#firstSeenAtMs + holdMs

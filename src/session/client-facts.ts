@@ -28,6 +28,8 @@ export class ClientFacts {
   #clientIdBytes: Uint8Array = new Uint8Array(0)
   #behaviour: ClientBehaviour
   #policyVersion: number
+  /** Of the group book, when it was asked last. */
+  #groupsVersion = -1
   readonly #charges: (ChargeSet | undefined)[] = new Array<ChargeSet | undefined>(API_SLOTS).fill(undefined)
   readonly #levels: (LevelSet | undefined)[] = new Array<LevelSet | undefined>(API_SLOTS).fill(undefined)
   readonly #asksForTopics: (boolean | undefined)[] = new Array<boolean | undefined>(API_SLOTS).fill(undefined)
@@ -68,9 +70,18 @@ export class ClientFacts {
     this.#become({ ...this.#identity, principal })
   }
 
+  /** A request names groups as its own, or leaves them. */
+  sawGroups(groups: readonly string[], leaves: boolean, nowMs: number): void {
+    const { clientId, principal } = this.#identity
+    for (const group of groups) {
+      if (leaves) this.#context.groups.left(clientId, principal, group, nowMs)
+      else this.#context.groups.learn(clientId, principal, group, nowMs)
+    }
+  }
+
   /** The buckets for one API, resolved at first use. */
   chargesFor(apiKey: number, nowMs: number): ChargeSet {
-    this.#refresh()
+    this.#refresh(nowMs)
     const slot = apiSlot(apiKey)
     let charges = this.#charges[slot]
     if (charges === undefined) {
@@ -81,8 +92,8 @@ export class ClientFacts {
   }
 
   /** The gauges for one API. */
-  levelsFor(apiKey: number): LevelSet {
-    this.#refresh()
+  levelsFor(apiKey: number, nowMs: number): LevelSet {
+    this.#refresh(nowMs)
     const slot = apiSlot(apiKey)
     const { policy, levels, counters } = this.#context
     this.#levels[slot] ??= new LevelSet(policy.resolveInFlight(this.#identity, apiKey), levels, counters)
@@ -91,7 +102,7 @@ export class ClientFacts {
 
   /** The buckets for a request that names its group, which may be another than the one this client is known to be in. */
   chargesForGroup(apiKey: number, group: string, nowMs: number): ChargeSet {
-    this.#refresh()
+    this.#refresh(nowMs)
     if (group === this.#identity.group) return this.chargesFor(apiKey, nowMs)
     return cached(this.#groupCharges, `${apiKey} ${group}`, SESSION_GROUPS_MAX, () =>
       this.#resolve({ ...this.#identity, group }, apiKey, nowMs),
@@ -99,8 +110,8 @@ export class ClientFacts {
   }
 
   /** Whether some quota tells the topics of such requests apart. */
-  asksForTopics(apiKey: number): boolean {
-    this.#refresh()
+  asksForTopics(apiKey: number, nowMs: number): boolean {
+    this.#refresh(nowMs)
     const slot = apiSlot(apiKey)
     this.#asksForTopics[slot] ??= this.#context.policy.asksForTopics(this.#identity, apiKey)
     return this.#asksForTopics[slot]
@@ -108,7 +119,7 @@ export class ClientFacts {
 
   /** The buckets for what a request has of one topic. */
   chargesForTopic(apiKey: number, topic: string, nowMs: number): ChargeSet {
-    this.#refresh()
+    this.#refresh(nowMs)
     return cached(this.#topicCharges, `${apiKey} ${topic}`, SESSION_TOPICS_MAX, () => {
       const applicable = this.#context.policy.resolveTopic(this.#identity, apiKey, topic)
       return new ChargeSet(applicable, this.#context.buckets, this.#context.counters, nowMs)
@@ -130,10 +141,22 @@ export class ClientFacts {
     this.#policyVersion = this.#context.policy.version
   }
 
-  #refresh(): void {
+  /** Looks whether the policy has changed, or which group the client is in. */
+  #refresh(nowMs: number): void {
+    if (this.#groupsVersion !== this.#context.groups.version) this.#findGroup(nowMs)
     if (this.#policyVersion === this.#context.policy.version) return
     this.forget()
     this.#behaviour = this.#context.behaviourOf(this.#identity.software)
+  }
+
+  /** In several groups is in none that is known. */
+  #findGroup(nowMs: number): void {
+    const { groups } = this.#context
+    const { clientId, principal } = this.#identity
+    const answer = groups.groupOf(clientId, principal, nowMs)
+    this.#groupsVersion = groups.version
+    const group = answer.state === 'one' ? answer.group : ''
+    if (group !== this.#identity.group) this.#become({ ...this.#identity, group })
   }
 
   #resolve(identity: Identity, apiKey: number, nowMs: number): ChargeSet {
@@ -142,6 +165,9 @@ export class ClientFacts {
   }
 
   #become(identity: Identity): void {
+    const isSomebodyElse =
+      identity.clientId !== this.#identity.clientId || identity.principal !== this.#identity.principal
+    if (isSomebodyElse) this.#groupsVersion = -1
     this.#identity = identity
     this.identityVersion++
     this.forget()

@@ -1,5 +1,7 @@
 /** What all sessions of a process share, and the facts of one connection that both of its streams look at. */
 import type { AddressBook } from '../cluster/address-book.ts'
+import type { GroupBook } from '../cluster/group-book.ts'
+import type { TopicBook } from '../cluster/topic-book.ts'
 import type { BucketTable } from '../limiter/bucket-table.ts'
 import type { LevelTable } from '../limiter/level-table.ts'
 import type { ClientBehaviour } from '../policy/client-libraries.ts'
@@ -14,6 +16,8 @@ export interface SessionContext {
   readonly levels: LevelTable
   readonly counters: Counters
   readonly book: AddressBook
+  readonly topics: TopicBook
+  readonly groups: GroupBook
   readonly behaviourOf: (software: string) => ClientBehaviour
   readonly frameBytesMax: number
   /** Of the workload that this process stands beside. */

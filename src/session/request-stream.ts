@@ -30,6 +30,7 @@ import { softwareOf } from './api-versions.ts'
 import { apiSlot } from './counters.ts'
 import { fetchLimitsBytes, lowerFetchLimits } from './fetch-limits.ts'
 import { FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
+import { GroupPeek, namesGroup } from './group-of-request.ts'
 import { versionMismatchReply } from './local-reply.ts'
 import type { SaslStep } from './observe-sasl.ts'
 import type { SessionParts } from './session-parts.ts'
@@ -65,6 +66,7 @@ export class RequestStream implements SkimSink {
   readonly #admission: Admission
   readonly #head: RequestHead = new RequestHead()
   readonly #skim: Skim = new Skim()
+  readonly #groupPeek: GroupPeek = new GroupPeek()
 
   // The frame that is passing.
   #bodyLeft = 0
@@ -81,6 +83,23 @@ export class RequestStream implements SkimSink {
 
   /** Until when the frame at the head is held; meaningful after a stop of `held`. */
   heldUntilMs = 0
+
+  /** What the frame says of groups. False: it names one, and that has not come yet. */
+  #lookAtGroup(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
+    const { apiKey, apiVersion, bodyOffset, frameBytes } = this.#head
+    this.#admission.group = undefined
+    this.#admission.isJoin = false
+    if (bodyOffset < 0 || !namesGroup(apiKey)) return true
+    const peek = this.#groupPeek
+    const frameEnd = from + frameBytes
+    const seen = peek.look(apiKey, apiVersion, bytes, view, bodyOffset, Math.min(to, frameEnd), frameEnd - bodyOffset)
+    if (seen === 'more') return to >= frameEnd || to - from >= INSPECT_BYTES_MAX
+    if (seen === 'none') return true
+    if (peek.group !== '') this.#admission.group = peek.group
+    this.#admission.isJoin = peek.isJoin
+    this.#parts.facts.sawGroups(peek.groups, peek.isLeave, nowMs)
+    return true
+  }
 
   /** Whether the frame at the head may go: its connection first, then itself. */
   #mayGo(nowMs: number): boolean {
@@ -190,7 +209,7 @@ export class RequestStream implements SkimSink {
 
   /** A Produce went out whole: its records are known. */
   #produced(): void {
-    const { totals, context } = this.#parts
+    const { totals, estimates, context } = this.#parts
     const { frameBytes } = this.#head
     this.#admission.producesUnanswered = !this.#answered
     this.#admission.charge.actual.producedRecords = this.#records
@@ -198,7 +217,7 @@ export class RequestStream implements SkimSink {
     totals.produceRequests++
     totals.producedBytes += frameBytes
     totals.producedRecords += this.#records
-    totals.recordsPerProducedByte = this.#records / frameBytes
+    estimates.recordsPerProducedByte = this.#records / frameBytes
     totals.largestProduceBytes = Math.max(totals.largestProduceBytes, frameBytes)
   }
 
@@ -218,6 +237,7 @@ export class RequestStream implements SkimSink {
     }
     if (!this.#wholeEnough(from, to)) return from
     this.#parts.facts.sawClientId(bytes, this.#head.clientIdOffset, this.#head.clientIdLength)
+    if (!this.#lookAtGroup(bytes, view, from, to, nowMs)) return from
     if (!this.#mayGo(nowMs)) {
       this.stop = 'held'
       return from
@@ -278,9 +298,9 @@ export class RequestStream implements SkimSink {
     const { bodyOffset, apiVersion } = this.#head
     if (charge.empty || bodyOffset < 0) return
     if (bodyOffset + fetchLimitsBytes(apiVersion) > Math.min(to, frameEnd)) return
-    const { totals } = this.#parts
-    totals.fetchBytesMax = charge.fetchBytesMax(totals.bytesPerFetchedRecord)
-    lowerFetchLimits(view, bodyOffset, apiVersion, totals.fetchBytesMax, this.#admission.heldMs(nowMs))
+    const { estimates } = this.#parts
+    estimates.fetchBytesMax = charge.fetchBytesMax(estimates.bytesPerFetchedRecord)
+    lowerFetchLimits(view, bodyOffset, apiVersion, estimates.fetchBytesMax, this.#admission.heldMs(nowMs))
   }
 
   /** A short request that is here whole: ApiVersions and the SASL ones. */

@@ -21,7 +21,7 @@ export class ResponseStream {
   stop: AnswerStop = 'needs_more'
 
   readonly #parts: SessionParts
-  readonly #sink: AnswerSink = new AnswerSink()
+  readonly #sink: AnswerSink
   readonly #skim: Skim = new Skim()
 
   // The answer that is passing.
@@ -38,6 +38,7 @@ export class ResponseStream {
 
   constructor(parts: SessionParts) {
     this.#parts = parts
+    this.#sink = new AnswerSink(parts.context.topics)
   }
 
   /** Whether an answer has begun to pass and is not yet through. */
@@ -256,7 +257,7 @@ export class ResponseStream {
     this.#frameBytes = frameBytes
     const { charge } = expected
     if (isFetch(expected.apiKey)) {
-      this.#parts.totals.fetchEstimateBytes = frameBytes
+      this.#parts.estimates.fetchedBytes = frameBytes
       this.#parts.totals.fetchedBytes += frameBytes
       if (!charge.empty) {
         charge.answerBytes(frameBytes, nowMs)
@@ -277,13 +278,13 @@ export class ResponseStream {
 
   /** A Fetch answer has passed whole: its records are known. */
   #fetched({ charge }: Expected, nowMs: number): void {
-    const { totals, context } = this.#parts
+    const { totals, estimates, context } = this.#parts
     context.counters.fetchedRecords += this.#records
     totals.fetchRequests++
     totals.fetchedRecords += this.#records
-    totals.fetchEstimateRecords = this.#records
+    estimates.fetchedRecords = this.#records
     totals.largestFetchBytes = Math.max(totals.largestFetchBytes, this.#frameBytes)
-    if (this.#records > 0) totals.bytesPerFetchedRecord = this.#frameBytes / this.#records
+    if (this.#records > 0) estimates.bytesPerFetchedRecord = this.#frameBytes / this.#records
     if (charge.empty) return
     charge.actual.fetchedRecords = this.#records
     charge.answered(nowMs)

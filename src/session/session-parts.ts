@@ -7,7 +7,7 @@ import type { InFlight } from './in-flight.ts'
 import type { SaslObserver } from './observe-sasl.ts'
 import type { Outbox } from './outbox.ts'
 
-/** What both streams of a session count and know of each other. */
+/** What a connection has done so far. */
 export interface SessionTotals {
   /** Requests of any API, and among them the two that carry data. */
   requests: number
@@ -25,9 +25,13 @@ export interface SessionTotals {
   /** The largest Produce request, and the largest Fetch answer. */
   largestProduceBytes: number
   largestFetchBytes: number
-  /** The last Fetch's answer: what the next one reserves. */
-  fetchEstimateBytes: number
-  fetchEstimateRecords: number
+}
+
+/** What is expected of requests whose costs are known late: as the last was. */
+export interface Estimates {
+  /** The last Fetch's answer: 0 before the first. */
+  fetchedBytes: number
+  fetchedRecords: number
   /** What the last Fetch was allowed to bring; 0 before the first. */
   fetchBytesMax: number
   /** Of the last answer that had records; 0 before. */
@@ -49,12 +53,11 @@ export function noTotals(): SessionTotals {
     heldMs: 0,
     largestProduceBytes: 0,
     largestFetchBytes: 0,
-    fetchEstimateBytes: 0,
-    fetchEstimateRecords: 0,
-    fetchBytesMax: 0,
-    bytesPerFetchedRecord: 0,
-    recordsPerProducedByte: 0,
   }
+}
+
+export function noEstimates(): Estimates {
+  return { fetchedBytes: 0, fetchedRecords: 0, fetchBytesMax: 0, bytesPerFetchedRecord: 0, recordsPerProducedByte: 0 }
 }
 
 /** Made once by the session; both streams work on the same objects. */
@@ -66,5 +69,6 @@ export interface SessionParts {
   readonly age: FrameAge
   readonly sasl: SaslObserver
   readonly totals: SessionTotals
+  readonly estimates: Estimates
   readonly outbox: Outbox
 }

@@ -19,7 +19,7 @@ import { SaslObserver } from './observe-sasl.ts'
 import type { Outbox } from './outbox.ts'
 import { RequestStream } from './request-stream.ts'
 import { ResponseStream } from './response-stream.ts'
-import { noTotals, type SessionParts, type SessionTotals } from './session-parts.ts'
+import { noEstimates, noTotals, type SessionParts, type SessionTotals } from './session-parts.ts'
 import { type State, transition } from './states.ts'
 
 /** Why the client's bytes are not taken further, as far as the session is concerned. */
@@ -55,6 +55,7 @@ export class Session {
       age: this.#age,
       sasl,
       totals: this.totals,
+      estimates: noEstimates(),
       outbox,
     }
     this.#requests = new RequestStream(parts)

@@ -3,7 +3,10 @@
  * three quotas. `node -C source test/bench/session.ts`
  */
 import { API_KEY, encodeRequest, encodeResponse } from 'kafka-protocol-codec'
+import { GROUP_CLIENTS_MAX, TOPICS_MAX } from '../../src/bounds.ts'
 import { AddressBook } from '../../src/cluster/address-book.ts'
+import { GroupBook } from '../../src/cluster/group-book.ts'
+import { TopicBook } from '../../src/cluster/topic-book.ts'
 import { BucketTable } from '../../src/limiter/bucket-table.ts'
 import { LevelTable } from '../../src/limiter/level-table.ts'
 import { behaviourOf } from '../../src/policy/client-libraries.ts'
@@ -34,6 +37,8 @@ function context(limited: boolean): SessionContext {
     policy: new PolicySet(rules as never),
     buckets: new BucketTable(1000),
     levels: new LevelTable(),
+    topics: new TopicBook(TOPICS_MAX),
+    groups: new GroupBook(GROUP_CLIENTS_MAX),
     counters: new Counters(),
     book: new AddressBook(10),
     behaviourOf: (software) => behaviourOf(software, []),

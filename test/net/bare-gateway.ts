@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict'
 import type { Server } from 'node:net'
 import type { TestContext } from 'node:test'
+import { GROUP_CLIENTS_MAX, TOPICS_MAX } from '../../src/bounds.ts'
 import { AddressBook } from '../../src/cluster/address-book.ts'
+import { GroupBook } from '../../src/cluster/group-book.ts'
+import { TopicBook } from '../../src/cluster/topic-book.ts'
 import { BucketTable } from '../../src/limiter/bucket-table.ts'
 import { LevelTable } from '../../src/limiter/level-table.ts'
 import { Gateway } from '../../src/net/gateway.ts'
@@ -41,6 +44,8 @@ export async function startBareGateway(
       policy: new PolicySet(quotas, { observe: false }),
       buckets: new BucketTable(100),
       levels: new LevelTable(),
+      topics: new TopicBook(TOPICS_MAX),
+      groups: new GroupBook(GROUP_CLIENTS_MAX),
       counters,
       book: new AddressBook(10),
       behaviourOf: (software) => behaviourOf(software, [{ software: '', holdMs }]),

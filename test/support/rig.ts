@@ -2,7 +2,11 @@
  * A session on a fake clock, with everything it asked for written down. Two `Side`s offer bytes as `net/pipe.ts` does: what is
  * not taken stays in front and is offered again with what follows, or when the clock reaches the session's wake time.
  */
+
+import { GROUP_CLIENTS_MAX, TOPICS_MAX } from '../../src/bounds.ts'
 import { AddressBook } from '../../src/cluster/address-book.ts'
+import { GroupBook } from '../../src/cluster/group-book.ts'
+import { TopicBook } from '../../src/cluster/topic-book.ts'
 import { BucketTable } from '../../src/limiter/bucket-table.ts'
 import { LevelTable } from '../../src/limiter/level-table.ts'
 import { behaviourOf, type ClientOverride } from '../../src/policy/client-libraries.ts'
@@ -230,6 +234,8 @@ function contextOf({
     policy: new PolicySet(rules, { observe }),
     buckets: new BucketTable(1_000),
     levels: new LevelTable(),
+    topics: new TopicBook(TOPICS_MAX),
+    groups: new GroupBook(GROUP_CLIENTS_MAX),
     counters: new Counters(),
     book,
     behaviourOf: (software) => behaviourOf(software, clients),
