@@ -55,8 +55,8 @@ export async function startSluice(config: Config, dependencies: SluiceDependenci
   return sluice
 }
 
-/** What sockets and tables were made of at the start. */
-const FIXED_SECTIONS = ['upstream', 'listen', 'admin', 'limits'] as const
+/** What sockets, tables and identities were made of at the start. */
+const FIXED_SECTIONS = ['upstream', 'listen', 'admin', 'labels', 'limits'] as const
 
 class App implements Sluice {
   readonly counters: Counters

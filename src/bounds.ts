@@ -134,6 +134,20 @@ export const BURST_MAX_MS = 3_600_000
 export const RATE_MIN_PER_SECOND: number = 1 / 3600
 export const RATE_MAX_PER_SECOND = 1e12
 
+/** Most connections, or requests in flight, that a quota may allow at a time: more is no limit in one process. */
+export const LEVEL_MAX = 1_000_000
+
+/** Weights of a shared quota: beyond a thousand to one, the lighter one sees nothing of the rate. */
+export const WEIGHT_MIN = 0.01
+export const WEIGHT_MAX = 1_000
+
+/** What lower classes of a shared quota can be sure of: at least a trickle, so that nobody starves, at most nearly all. */
+export const SHARE_MINIMUM_MIN = 0.01
+export const SHARE_MINIMUM_MAX = 0.9
+
+/** Longest time that a new limit takes to come down; a week sees every day of the week at work. */
+export const RAMP_MAX_MS = 604_800_000
+
 /** Longest hold and throttle that a `clients:` entry may ask for: requests time out at 30 s in most libraries. */
 export const HOLD_MAX_MS = 20_000
 export const STAMP_MAX_MS = 25_000
@@ -149,6 +163,21 @@ export const YAML_ALIASES_MAX = 100
 /** Quotas in a policy and overrides in a quota: every one is looked at when a client is new. */
 export const QUOTAS_MAX = 1_000
 export const OVERRIDES_MAX = 1_000
+
+/** Windows in the schedule of one quota: each is asked every minute whether it is open. */
+export const SCHEDULE_WINDOWS_MAX = 100
+
+/** Matches in one list of exceptions: each is asked about every new client. */
+export const EXCEPTIONS_MAX = 1_000
+
+/** Labels of one workload; Kubernetes allows 256 kB of them all together. */
+export const LABELS_MAX = 500
+export const LABEL_NAME_CHARS_MAX = 317
+export const LABEL_VALUE_CHARS_MAX = 256
+
+/** How often the cluster may be asked for its own quotas: often enough to follow, not so often that brokers notice. */
+export const FOLLOW_INTERVAL_MIN_MS = 1_000
+export const FOLLOW_INTERVAL_MAX_MS = 3_600_000
 
 /** Faults shown at once; a file with more is not a sluice configuration. */
 export const FAULTS_MAX = 100

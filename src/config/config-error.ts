@@ -32,7 +32,7 @@ export class ConfigError extends Error {
 
 function formatFault({ path, line, column, message }: Fault, file: string | undefined): string {
   const parts = path === '' ? [message] : [path, message]
-  const isOfFile = !path.startsWith('--') && !path.startsWith('SLUICE_')
+  const isOfFile = !/^(--|SLUICE_|POD_)/u.test(path)
   if (line > 0) parts.unshift(`${file ?? 'line'}:${line}:${column}`)
   else if (file !== undefined && isOfFile) parts.unshift(file)
   return parts.join(': ')

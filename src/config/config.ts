@@ -2,22 +2,18 @@
  * The configuration of one process: a YAML file, `SLUICE_*` variables and flags, validated whole, resolved to plain numbers.
  * Every fault is found in one go and told with its place.
  */
-import type { z } from 'zod'
-import { BUCKETS_MAX, CONNECTIONS_MAX, FAULTS_MAX, FRAME_BYTES_MAX } from '../bounds.ts'
+import { FAULTS_MAX } from '../bounds.ts'
 import type { ClientOverride } from '../policy/client-libraries.ts'
-import type { Limit, Match, Mode, QuotaRule } from '../policy/quota-rule.ts'
+import type { Match, Mode, QuotaRule } from '../policy/quota-rule.ts'
 import type { BrokerPorts, HostPort } from './addresses.ts'
-import {
-  checkDocument,
-  DEFAULT_ADMIN,
-  DEFAULT_BURST,
-  DEFAULT_LISTEN,
-  type DocumentFault,
-  parseBurst,
-} from './checks.ts'
+import { checkDocument } from './checks.ts'
 import { ConfigError, type Fault } from './config-error.ts'
-import type { Document, LogLevel, QuotaDocument } from './document.ts'
+import type { FollowKafka, LogLevel } from './document.ts'
+import { faultsOf } from './issues.ts'
+import { parseLabelsFile } from './labels.ts'
 import { type ConfigFlags, overlay, type RawDocument } from './overlay.ts'
+import { type DocumentFault, faultOf } from './raw.ts'
+import { resolve } from './resolve.ts'
 import { configSchema } from './schema.ts'
 import { formatPath, YamlFile } from './yaml-file.ts'
 
@@ -39,7 +35,13 @@ export interface Config {
   readonly admin: HostPort | undefined
   /** `observe`: every quota only observes. */
   readonly mode: Mode
+  /** Labels of the workload that this process stands beside. */
+  readonly labels: Readonly<Record<string, string>>
+  /** Whom no quota limits. Every quota has them among its `except` already; for those that are made elsewhere. */
+  readonly exempt: readonly Match[]
   readonly quotas: readonly QuotaRule[]
+  /** Undefined: the quotas that the cluster itself keeps are left to it. */
+  readonly followKafka: FollowKafka | undefined
   readonly clients: readonly ClientOverride[]
   readonly log: { readonly level: LogLevel }
   readonly limits: { readonly frameBytesMax: number; readonly connectionsMax: number; readonly bucketsMax: number }
@@ -50,13 +52,15 @@ export interface ConfigSources {
   readonly file?: { readonly path: string; readonly text: string } | undefined
   readonly flags: ConfigFlags
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Reads the file that `labelsFile` names; throws RangeError if it cannot. Undefined: it is not read, only its name is checked. */
+  readonly readLabels?: ((path: string) => string) | undefined
 }
 
 /**
  * Reads a configuration. Environment overrides file, flags override both.
  * @throws ConfigError with all faults at once
  */
-export function loadConfig({ file, flags, env }: ConfigSources): Config {
+export function loadConfig({ file, flags, env, readLabels }: ConfigSources): Config {
   const yaml = file === undefined ? undefined : new YamlFile(file.text)
   if (yaml !== undefined && yaml.faults.length > 0) throw configError(yaml.faults, file?.path)
   const written: unknown = yaml?.value ?? {}
@@ -66,9 +70,11 @@ export function loadConfig({ file, flags, env }: ConfigSources): Config {
   const raw: RawDocument = { ...written }
   const faults = overlay(raw, flags, env)
   const result = configSchema.safeParse(raw)
+  const labels = labelsOfFile(raw['labelsFile'], readLabels)
   const found = [
     ...(result.success ? [] : result.error.issues.flatMap((issue) => faultsOf(issue, raw, []))),
     ...checkDocument(raw),
+    ...labels.faults,
   ]
   const isUpstreamFaulty = faults.some(({ path }) => /upstream$/iu.test(path))
   for (const { path, key, message } of found) {
@@ -76,7 +82,7 @@ export function loadConfig({ file, flags, env }: ConfigSources): Config {
     faults.push(yaml?.fault(path, message, key) ?? { path: formatPath(path), line: 0, column: 0, message })
   }
   if (!result.success || faults.length > 0) throw configError(faults, file?.path)
-  return resolve(result.data)
+  return resolve(result.data, labels.labels)
 }
 
 function configError(faults: readonly Fault[], file: string | undefined): ConfigError {
@@ -84,116 +90,14 @@ function configError(faults: readonly Fault[], file: string | undefined): Config
   return new ConfigError(inOrder.slice(0, FAULTS_MAX), file)
 }
 
-function resolve(document: Document): Config {
-  const {
-    upstream,
-    listen = {},
-    admin = {},
-    mode = 'enforce',
-    quotas = [],
-    clients = [],
-    log = {},
-    limits = {},
-  } = document
-  return {
-    upstream,
-    listen: {
-      host: listen.host ?? DEFAULT_LISTEN.host,
-      port: listen.port ?? DEFAULT_LISTEN.port,
-      advertisedHost: listen.advertisedHost,
-      brokerPorts: listen.brokerPorts ?? DEFAULT_LISTEN.brokerPorts,
-    },
-    admin: admin === 'off' || admin === false ? undefined : { ...DEFAULT_ADMIN, ...withoutUndefined(admin) },
-    mode,
-    quotas: quotas.map(quotaRule),
-    clients: clients.map(({ software, hold, throttle }) => ({ software, holdMs: hold, stampMs: throttle })),
-    log: { level: log.level ?? 'info' },
-    limits: {
-      frameBytesMax: limits.frameBytesMax ?? FRAME_BYTES_MAX,
-      connectionsMax: limits.connectionsMax ?? CONNECTIONS_MAX,
-      bucketsMax: limits.bucketsMax ?? BUCKETS_MAX,
-    },
-  }
-}
-
-function quotaRule({
-  name,
-  limit,
-  burst,
-  match = {},
-  per = [],
-  overrides = [],
-  mode = 'enforce',
-}: QuotaDocument): QuotaRule {
-  return {
-    name,
-    limit: withoutUndefined(limit) as Limit,
-    burst: burst === undefined ? DEFAULT_BURST : parseBurst(burst, limit),
-    match: withoutUndefined(match) as Match,
-    per,
-    overrides: overrides.map(({ limit: own, burst: ownBurst, ...fields }) => ({
-      match: withoutUndefined(fields) as Match,
-      limit: withoutUndefined(own) as Limit,
-      ...(ownBurst === undefined ? {} : { burst: parseBurst(ownBurst, finite({ ...limit, ...own })) }),
-    })),
-    mode,
-  }
-}
-
-function withoutUndefined<T extends object>(object: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
-    [Key in keyof T]: Exclude<T[Key], undefined>
-  }
-}
-
-/** Limits that are lifted have no burst. */
-function finite(limit: QuotaDocument['limit']): QuotaDocument['limit'] {
-  return Object.fromEntries(Object.entries(limit).filter(([, value]) => value !== Number.POSITIVE_INFINITY))
-}
-
-/** One issue of the schema as faults: a key that is not known each, the branch of a union that was meant. */
-function faultsOf(issue: z.core.$ZodIssue, raw: unknown, base: readonly PropertyKey[]): DocumentFault[] {
-  const path = [...base, ...issue.path]
-  if (path.length > 0 && isMissing(raw, path)) return [missing(path)]
-  if (issue.code === 'unrecognized_keys') {
-    const messages = issue.message.split('\n')
-    return issue.keys.map((key, i) => ({ path, key, message: messages[i] ?? 'unknown key' }))
-  }
-  if (issue.code === 'invalid_union') {
-    const meant = issue.errors.find(
-      (branch) => branch.length > 0 && branch.every((inner) => inner.path.length > 0 || isKindRight(inner)),
-    )
-    if (meant !== undefined) return meant.flatMap((inner) => faultsOf(inner, raw, path))
-    return [{ path, message: unionMessage(issue.errors) }]
-  }
-  if (path.length === 0 || !isMissing(raw, path))
-    return [{ path, message: issue.message.replace('Invalid input: ', '') }]
-  return [missing(path)]
-}
-
-/** Whether a branch of a union took the value for what it is and found fault with its content. */
-function isKindRight(issue: z.core.$ZodIssue): boolean {
-  return (
-    issue.code === 'custom' ||
-    issue.code === 'too_small' ||
-    issue.code === 'too_big' ||
-    issue.code === 'unrecognized_keys'
-  )
-}
-
-function unionMessage(branches: readonly (readonly z.core.$ZodIssue[])[]): string {
-  const messages = branches.flatMap((branch) => branch.map((issue) => issue.message))
-  return [...new Set(messages)].join(', or ')
-}
-
-function isMissing(raw: unknown, path: readonly PropertyKey[]): boolean {
-  let value = raw as Record<PropertyKey, unknown> | undefined
-  for (const part of path) value = value?.[part] as Record<PropertyKey, unknown> | undefined
-  return value === undefined
-}
-
-function missing(path: readonly PropertyKey[]): DocumentFault {
-  if (path[0] !== 'upstream') return { path, message: `${String(path.at(-1))} is missing` }
-  const message = 'where is Kafka? Give --upstream HOST:PORT, SLUICE_UPSTREAM, or upstream.bootstrap in the file'
-  return { path: ['upstream', 'bootstrap'], message }
+function labelsOfFile(
+  path: unknown,
+  read: ConfigSources['readLabels'],
+): { readonly labels: Readonly<Record<string, string>>; readonly faults: readonly DocumentFault[] } {
+  if (typeof path !== 'string' || path === '' || read === undefined) return { labels: {}, faults: [] }
+  let labels: Readonly<Record<string, string>> = {}
+  const message = faultOf(() => {
+    labels = parseLabelsFile(read(path))
+  })
+  return { labels, faults: message === undefined ? [] : [{ path: ['labelsFile'], message: `${path}: ${message}` }] }
 }

@@ -2,11 +2,15 @@
  * Flags and environment, laid over the document: file, then `SLUICE_*`, then flags; the last one counts. A rate is a quota for
  * each client id, named after its flag; a quota of that name in the file gives way.
  */
+
+import { type Dimension, UNITS } from '../policy/dimensions.ts'
 import { parseAddress, parseAddresses } from './addresses.ts'
 import type { Fault } from './config-error.ts'
 import { LOG_LEVELS } from './document.ts'
+import { POD_VARIABLES, parseLabels, parseLabelValue } from './labels.ts'
+import { isMapping } from './raw.ts'
 import { suggestion } from './suggest.ts'
-import { parseRate, type Quantity } from './units.ts'
+import { parseRate } from './units.ts'
 
 /** The flags of `run` that say what a file could say. */
 export interface ConfigFlags {
@@ -17,6 +21,8 @@ export interface ConfigFlags {
   readonly fetchRate?: string | undefined
   readonly requestRate?: string | undefined
   readonly observe?: boolean | undefined
+  /** `name=value`, each. */
+  readonly label?: readonly string[] | undefined
   readonly logLevel?: string | undefined
 }
 
@@ -26,7 +32,8 @@ export type RawDocument = Record<string, unknown>
 /** Writes one setting into the document; throws RangeError when its text makes no sense. */
 type Apply = (document: RawDocument, value: string) => void
 
-const SETTINGS: readonly { flag: keyof ConfigFlags; name: string; apply: Apply }[] = [
+/** `variable` where it is not named after the flag. */
+const SETTINGS: readonly { flag: keyof ConfigFlags; name: string; variable?: string; apply: Apply }[] = [
   {
     flag: 'upstream',
     name: 'upstream',
@@ -48,10 +55,16 @@ const SETTINGS: readonly { flag: keyof ConfigFlags; name: string; apply: Apply }
       else merge(document, 'admin', { ...parseAddress(value, 0) })
     },
   },
-  { flag: 'produceRate', name: 'produce-rate', apply: rateQuota('produce-rate', 'produceBytes', 'bytes') },
-  { flag: 'fetchRate', name: 'fetch-rate', apply: rateQuota('fetch-rate', 'fetchBytes', 'bytes') },
-  { flag: 'requestRate', name: 'request-rate', apply: rateQuota('request-rate', 'requests', 'requests') },
+  { flag: 'produceRate', name: 'produce-rate', apply: rateQuota('produce-rate', 'produceBytes') },
+  { flag: 'fetchRate', name: 'fetch-rate', apply: rateQuota('fetch-rate', 'fetchBytes') },
+  { flag: 'requestRate', name: 'request-rate', apply: rateQuota('request-rate', 'requests') },
   { flag: 'observe', name: 'observe', apply: observe },
+  {
+    flag: 'label',
+    name: 'label',
+    variable: 'SLUICE_LABELS',
+    apply: (document, value) => merge(document, 'labels', parseLabels(value)),
+  },
   {
     flag: 'logLevel',
     name: 'log-level',
@@ -71,21 +84,24 @@ export function overlay(
   env: Readonly<Record<string, string | undefined>>,
 ): Fault[] {
   const faults: Fault[] = []
-  for (const { flag, name, apply } of SETTINGS) {
-    const variable = `SLUICE_${name.toUpperCase().replaceAll('-', '_')}`
-    const layers: [string, string | boolean | undefined][] = [
-      [variable, env[variable] || undefined], // set but empty is how compose files and charts say "not set"
-      [`--${name}`, flags[flag]],
-    ]
-    for (const [path, value] of layers) {
-      if (value === undefined) continue
-      try {
-        apply(document, String(value))
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error
-        faults.push({ path, line: 0, column: 0, message: error.message })
-      }
+  const put = (path: string, value: string | undefined, apply: Apply): void => {
+    if (value === undefined) return
+    try {
+      apply(document, value)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      faults.push({ path, line: 0, column: 0, message: error.message })
     }
+  }
+  // Set but empty is how compose files and charts say "not set".
+  for (const [variable, label] of Object.entries(POD_VARIABLES)) {
+    put(variable, env[variable] || undefined, (_, value) => {
+      merge(document, 'labels', { [label]: parseLabelValue(value) })
+    })
+  }
+  for (const { flag, name, variable = `SLUICE_${name.toUpperCase().replaceAll('-', '_')}`, apply } of SETTINGS) {
+    put(variable, env[variable] || undefined, apply)
+    for (const value of [flags[flag] ?? []].flat()) put(`--${name}`, String(value), apply)
   }
   return faults
 }
@@ -98,15 +114,22 @@ function merge(document: RawDocument, key: string, values: Readonly<Record<strin
   else if (typeof section === 'object' && !Array.isArray(section)) document[key] = { ...section, ...values }
 }
 
-function rateQuota(name: string, dimension: string, quantity: Quantity): Apply {
+function rateQuota(name: string, dimension: Dimension): Apply {
   return (document, value) => {
-    parseRate(value, quantity)
+    parseRate(value, UNITS[dimension])
     const quota = { name, limit: { [dimension]: value }, per: ['clientId'] }
     const quotas = document['quotas'] ?? []
-    if (!Array.isArray(quotas)) return
-    const at = quotas.findIndex((other) => (other as { name?: unknown } | null)?.name === name)
-    document['quotas'] = at < 0 ? [...quotas, quota] : quotas.with(at, quota)
+    if (Array.isArray(quotas)) document['quotas'] = withQuota(quotas, quota)
+    else if (isMapping(quotas)) {
+      const rules = quotas['rules'] ?? []
+      if (Array.isArray(rules)) document['quotas'] = { ...quotas, rules: withQuota(rules, quota) }
+    }
   }
+}
+
+function withQuota(quotas: readonly unknown[], quota: { readonly name: string }): readonly unknown[] {
+  const at = quotas.findIndex((other) => isMapping(other) && other['name'] === quota.name)
+  return at < 0 ? [...quotas, quota] : quotas.with(at, quota)
 }
 
 function observe(document: RawDocument, value: string): void {

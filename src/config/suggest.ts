@@ -1,7 +1,7 @@
 /** "Did you mean …?": the candidate nearest to a word that was mistyped. */
 
 /** The nearest of the candidates, or undefined if none is near. Upper and lower case count as the same. */
-function nearest(word: string, candidates: readonly string[]): string | undefined {
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1
   for (const candidate of candidates) {

@@ -35,7 +35,10 @@ describe('a configuration that is right', () => {
       },
       admin: { host: '127.0.0.1', port: 9404 },
       mode: 'enforce',
+      labels: {},
+      exempt: [],
       quotas: [],
+      followKafka: undefined,
       clients: [],
       log: { level: 'info' },
       limits: { frameBytesMax: 104_857_600, connectionsMax: 10_000, bucketsMax: 100_000 },
@@ -80,6 +83,9 @@ limits: { frameBytesMax: 10 MiB, connectionsMax: 50, bucketsMax: 1000 }
       listen: { host: '0.0.0.0', port: 9192, advertisedHost: 'sluice', brokerPorts: { first: 30_000, last: 30_010 } },
       admin: { host: '0.0.0.0', port: 9405 },
       mode: 'observe',
+      labels: {},
+      exempt: [],
+      followKafka: undefined,
       quotas: [
         {
           name: 'producers',
@@ -204,7 +210,7 @@ describe('flags and environment', () => {
         'SLUICE_LISTEN: "9092" has no host; write 127.0.0.1:9092',
         'SLUICE_ADMIN: "70000" is no port; ports are 0 to 65535',
         '--produce-rate: 5 has no unit; write 5 B/s',
-        'SLUICE_REQUEST_RATE: "MB" is no unit of requests; there is none, k (1000) and M (1000000)',
+        'SLUICE_REQUEST_RATE: "MB" is a unit of bytes, and this counts requests; write 5/s or 5k/s',
         'SLUICE_OBSERVE: "maybe" is neither true nor false',
         '--log-level: "inf" is no log level; did you mean info?',
       ].join('\n'),
@@ -228,7 +234,7 @@ describe('a configuration that is wrong', () => {
       [
         '5:21 quotas[0].limit.produceBytes: "mb" is no unit; did you mean 5 MB/s?',
         '6:17 quotas[0].limit.requests: "100" is an amount, not a rate; write 100/s',
-        '7:12 quotas[0].burst: "sec" is no unit of time; write 5s, or ms, m, h',
+        '7:12 quotas[0].burst: "sec" is no unit of time; write 5s, or ms, m, h, d',
       ],
     ],
     'a quota without name or limit, and an empty limit': [
@@ -236,9 +242,9 @@ describe('a configuration that is wrong', () => {
       [
         '3:5 quotas[0].name: name is missing',
         '3:5 quotas[0].limit: limit is missing',
-        '4:23 quotas[1].limit: an empty limit; give produceBytes, fetchBytes or requests',
-        '5:25 quotas[2].limit.bytes: unknown key; there is produceBytes, fetchBytes, requests',
-        '6:87 quotas[3].overrides[0].limit: an empty limit; give produceBytes, fetchBytes or requests',
+        '4:23 quotas[1].limit: an empty limit; give produceBytes, fetchBytes, requests or another',
+        '5:25 quotas[2].limit.bytes: unknown key; did you mean produceBytes or fetchBytes?',
+        '6:87 quotas[3].overrides[0].limit: an empty limit; give produceBytes, fetchBytes, requests or another',
       ],
     ],
     'quota names': [
@@ -253,16 +259,16 @@ describe('a configuration that is wrong', () => {
       'quotas:\n  - name: a\n    limit: { requests: 1/s }\n    per: [clientId, clientId]\n    overrides:\n      - { principal: bob, limit: { requests: 2/s } }\n      - { limit: { requests: 2/s } }\n      - { clientId: x, limit: { produceBytes: 1 MB/s } }\n',
       [
         '5:21 quotas[0].per[1]: clientId is there twice',
-        '7:11 quotas[0].overrides[0].principal: the quota has no bucket for each principal; add principal to its per: [clientId, principal]',
+        '7:11 quotas[0].overrides[0].principal: the quota has no bucket for each principal; add principal to its per: [clientId, principal], or give the override a per of its own',
         '8:9 quotas[0].overrides[1]: this override is for nobody; give clientId',
         '9:33 quotas[0].overrides[2].limit.produceBytes: the quota itself does not limit produceBytes; add it there, or make a quota of its own',
       ],
     ],
     'per and mode': [
-      'mode: shadow\nquotas: [{ name: a, limit: { requests: 1/s }, per: [topic], mode: off }]\n',
+      'mode: shadow\nquotas: [{ name: a, limit: { requests: 1/s }, per: [topci], mode: off }]\n',
       [
         '2:7 mode: the modes are enforce and observe',
-        '3:53 quotas[0].per[0]: per takes clientId, principal, software and api',
+        '3:53 quotas[0].per[0]: "topci" is no field; did you mean topic?',
         '3:67 quotas[0].mode: the modes are enforce and observe',
       ],
     ],
@@ -313,7 +319,7 @@ describe('a configuration that is wrong', () => {
       [
         '2:9 listen: expected a mapping with host, port, advertisedHost, brokerPorts',
         '3:8 admin: expected off, or expected a mapping with host, port',
-        '4:9 quotas: expected a list of quotas: each begins with "- name: …"',
+        '4:11 quotas.name: unknown key; quotas is a list: each begins with "- name: …"',
         '5:10 clients: expected a list: each begins with "- software: …"',
         '6:6 log: expected a mapping with level',
       ],
@@ -325,7 +331,7 @@ describe('a configuration that is wrong', () => {
     'clients, log and limits': [
       'clients: [{ software: "kgo", hold: 1 minute }, { hold: 25s, throttle: 3 }]\nlog: { level: verbose }\nlimits: { frameBytesMax: 1 B, connectionsMax: 0, bucketsMax: 1.5 }\n',
       [
-        '2:36 clients[0].hold: "minute" is no unit of time; write 1s, or ms, m, h',
+        '2:36 clients[0].hold: "minute" is no unit of time; write 1s, or ms, m, h, d',
         '2:48 clients[1].software: software is missing',
         '2:56 clients[1].hold: at most 20s: clients give up on a request after 30 s',
         '2:71 clients[1].throttle: 3 has no unit; write 3s or 3ms',
