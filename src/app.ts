@@ -19,11 +19,12 @@ import { type Config, ConfigError } from './config/config.ts'
 import { BucketTable } from './limiter/bucket-table.ts'
 import { LevelTable } from './limiter/level-table.ts'
 import type { QueryOutcome } from './net/broker-query.ts'
+import { monotonicMs } from './net/clock.ts'
 import { Discovery } from './net/discovery.ts'
 import { Gateway } from './net/gateway.ts'
 import { BrokerListeners, listen, portOf } from './net/listeners.ts'
 import { behaviourOf } from './policy/client-libraries.ts'
-import { PolicySet } from './policy/policy-set.ts'
+import { PolicyKeeper } from './policy-keeper.ts'
 import type { SessionContext } from './session/context.ts'
 import { Counters } from './session/counters.ts'
 import type { BrokerStatus, QuotaStatus, Sluice, SluiceStatus } from './sluice.ts'
@@ -56,7 +57,9 @@ export async function startSluice(config: Config, dependencies: SluiceDependenci
 }
 
 /** What sockets, tables and identities were made of at the start. */
-const FIXED_SECTIONS = ['upstream', 'listen', 'admin', 'labels', 'limits'] as const
+const FIXED_SECTIONS = ['upstream', 'listen', 'admin', 'labels', 'followKafka', 'limits'] as const
+/** How often windows of time and limits that come down are looked at. */
+const TICK_MS = 1_000
 
 class App implements Sluice {
   readonly counters: Counters
@@ -65,6 +68,8 @@ class App implements Sluice {
   readonly #limitedLog: LogLimiter
   readonly #book: AddressBook = new AddressBook(BROKERS_MAX)
   readonly #context: SessionContext
+  readonly #policies: PolicyKeeper
+  readonly #timer: NodeJS.Timeout
   readonly #gateway: Gateway
   readonly #ledger: ClientLedger = new ClientLedger()
   readonly #listeners: BrokerListeners
@@ -83,8 +88,9 @@ class App implements Sluice {
     this.#logger = logger
     this.#limitedLog = new LogLimiter(logger)
     this.counters = counters ?? new Counters()
+    this.#policies = new PolicyKeeper(config, monotonicMs(), new Date())
     this.#context = {
-      policy: new PolicySet(config.quotas, { observe: config.mode === 'observe' }),
+      policy: this.#policies.policy,
       buckets: new BucketTable(config.limits.bucketsMax),
       levels: new LevelTable(),
       topics: new TopicBook(TOPICS_MAX),
@@ -93,7 +99,7 @@ class App implements Sluice {
       book: this.#book,
       behaviourOf: (software) => behaviourOf(software, this.#config.clients),
       frameBytesMax: config.limits.frameBytesMax,
-      labels: {},
+      labels: config.labels,
     }
     this.#gateway = new Gateway({
       context: this.#context,
@@ -112,6 +118,8 @@ class App implements Sluice {
       outcome: (entry, error) => this.#listenerOutcome(entry, error),
     })
     this.#book.onChange((entry, change) => this.#brokerChanged(entry, change))
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+    this.#timer.unref()
     this.#discovery = new Discovery({
       bootstrap: config.upstream.bootstrap,
       book: this.#book,
@@ -178,8 +186,21 @@ class App implements Sluice {
     }
     this.#config = config
     this.#logger.level = config.log.level
-    this.#context.policy = new PolicySet(config.quotas, { observe: config.mode === 'observe' })
+    this.#policies.configure(config, monotonicMs(), new Date())
+    this.#policyChanged()
+  }
+
+  #policyChanged(): void {
+    this.#context.policy = this.#policies.policy
     this.#gateway.policyChanged()
+  }
+
+  /** What the clock brings, about once a second. */
+  #tick(): void {
+    const nowMs = monotonicMs()
+    this.#context.buckets.tick(nowMs)
+    this.#context.groups.sweep(nowMs)
+    if (this.#policies.tick(nowMs, new Date())) this.#policyChanged()
   }
 
   async drain(deadlineMs: number = DRAIN_DEADLINE_MS): Promise<'clean' | 'deadline'> {
@@ -204,6 +225,7 @@ class App implements Sluice {
   }
 
   async #stop(): Promise<void> {
+    clearInterval(this.#timer)
     this.#gateway.close()
     this.#limitedLog.flush()
     await this.#admin?.close()
@@ -285,12 +307,12 @@ class App implements Sluice {
   }
 
   #quotas(): QuotaStatus[] {
-    return this.#config.quotas.flatMap((rule) =>
+    return this.#policies.rules.flatMap((rule) =>
       Object.entries(rule.limit).map(([dimension, limitPerSecond]) => ({
         name: rule.name,
         dimension,
         limitPerSecond,
-        mode: this.#config.mode === 'observe' ? 'observe' : rule.mode,
+        mode: this.#policies.isObserving ? 'observe' : rule.mode,
       })),
     )
   }

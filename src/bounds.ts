@@ -243,8 +243,7 @@ export const KAFKA_QUOTAS_BYTES_MAX = 8_388_608
 /** Quotas of a cluster that are followed: every one is looked at when a client is new, which takes some ms then. */
 export const KAFKA_QUOTAS_MAX = 10_000
 
-/** Between two questions for the cluster's quotas: at least as a change is wanted, at most as it is still called following. */
-export const FOLLOW_INTERVAL_MIN_MS = 1_000
+/** Between two questions for the cluster's quotas, unless told otherwise, and after one that had no answer. */
 export const FOLLOW_INTERVAL_MS = 30_000
 export const FOLLOW_RETRY_MS = 2_000
 
