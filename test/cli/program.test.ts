@@ -51,7 +51,13 @@ describe('help and version', () => {
     assert.deepEqual(await cli(['--version']), { exitCode: 0, out: `${version}\n`, err: '' })
   })
 
-  for (const args of [['--help'], ['run', '--help'], ['demo', '--help'], ['check-config', '--help']]) {
+  for (const args of [
+    ['--help'],
+    ['run', '--help'],
+    ['demo', '--help'],
+    ['check-config', '--help'],
+    ['import-quotas', '--help'],
+  ]) {
     test(`${args.join(' ')} has examples and fits 100 columns`, async () => {
       const { exitCode, out } = await cli(args)
       assert.equal(exitCode, 0)

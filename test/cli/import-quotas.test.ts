@@ -1,0 +1,209 @@
+/** `import-quotas` from outside: what it writes and where, what it asks of the operator, what it says when Kafka does not answer. */
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { API_KEY, ERROR_CODE, type Struct } from 'kafka-protocol-codec'
+import { parse } from 'yaml'
+import { runCli } from '../../src/cli/program.ts'
+import { nobody, type ScriptedBroker, scriptedBroker } from '../support/scripted-broker.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'sluice-import-'))
+after(() => rmSync(directory, { recursive: true }))
+
+interface Outcome {
+  readonly exitCode: number
+  readonly out: string
+  readonly err: string
+}
+
+async function cli(args: readonly string[], signals: EventEmitter = new EventEmitter()): Promise<Outcome> {
+  let out = ''
+  let err = ''
+  const exitCode = await runCli(['import-quotas', ...args], {
+    out: (text) => {
+      out += text
+    },
+    err: (text) => {
+      err += text
+    },
+    isTerminal: false,
+    colour: false,
+    columns: () => 80,
+    env: {},
+    signals,
+  })
+  assert.equal(signals.listenerCount('SIGINT'), 0, 'it leaves no listener')
+  return { exitCode, out, err }
+}
+
+function at({ address }: ScriptedBroker): string {
+  return `${address.host}:${address.port}`
+}
+
+function entriesOf(count: number): Struct {
+  return {
+    entries: Array.from({ length: count }, (_, i) => ({
+      entity: [{ entityType: 'client-id', entityName: `app-${i}` }],
+      values: [{ key: 'producer_byte_rate', value: 1e6 }],
+    })),
+  }
+}
+
+const QUOTA = {
+  name: 'kafka-produce',
+  limit: { produceBytes: 'unlimited' },
+  burst: '10s',
+  per: ['principal', 'clientId'],
+}
+
+describe('import-quotas', () => {
+  test('writes YAML to standard output, and nothing else', async (context) => {
+    const broker = await scriptedBroker(context)
+    const { exitCode, out, err } = await cli(['--bootstrap', at(broker)])
+    assert.deepEqual([exitCode, err], [0, ''])
+    assert.match(out, /^# The client quotas of the Kafka cluster at 127\.0\.0\.1:\d+ \(2 brokers\)/)
+    const { upstream, quotas } = parse(out)
+    assert.deepEqual(upstream, { bootstrap: [at(broker)] })
+    assert.deepEqual(quotas[0], {
+      ...QUOTA,
+      overrides: [{ principal: 'alice', clientId: '?*', limit: { produceBytes: '1024.5 B/s' }, per: ['clientId'] }],
+    })
+  })
+
+  test('--multiply takes the number of brokers that the cluster names, or that is given', async (context) => {
+    const broker = await scriptedBroker(context, { [API_KEY.DescribeClientQuotas]: () => entriesOf(1) })
+    const limitWith = async (...flags: string[]): Promise<unknown> => {
+      const { out } = await cli(['--bootstrap', at(broker), ...flags])
+      return parse(out).quotas[0].overrides[0].limit.produceBytes
+    }
+    assert.equal(await limitWith(), '1 MB/s')
+    assert.equal(await limitWith('--multiply'), '2 MB/s')
+    assert.equal(await limitWith('--multiply', '--brokers', '6'), '6 MB/s')
+  })
+
+  test('--json has the quotas and the notes', async (context) => {
+    const broker = await scriptedBroker(context, {
+      [API_KEY.DescribeClientQuotas]: () => ({
+        entries: [
+          {
+            entity: [{ entityType: 'user', entityName: null }],
+            values: [
+              { key: 'producer_byte_rate', value: 5 },
+              { key: 'request_percentage', value: 50 },
+            ],
+          },
+        ],
+      }),
+    })
+    const { exitCode, out } = await cli(['--bootstrap', at(broker), '--json'])
+    const { notes, ...document } = JSON.parse(out)
+    assert.equal(exitCode, 0)
+    assert.deepEqual(document, {
+      upstream: { bootstrap: [at(broker)] },
+      quotas: [{ ...QUOTA, limit: { produceBytes: '5 B/s' }, per: ['principal'] }],
+      brokers: 2,
+      multiplied: false,
+    })
+    assert.match(notes[0], /^default user: request_percentage 50 has no equivalent/)
+  })
+
+  test('--out writes the file, and never over another one', async (context) => {
+    const broker = await scriptedBroker(context)
+    const path = join(directory, 'sluice.yaml')
+    const first = await cli(['--bootstrap', at(broker), '--out', path])
+    assert.deepEqual([first.exitCode, first.err], [0, ''])
+    assert.equal(first.out, `wrote ${path}: kafka-produce with 1 override, kafka-connections with 1 override\n`)
+    assert.equal(parse(readFileSync(path, 'utf8')).quotas.length, 2)
+
+    writeFileSync(path, 'mine')
+    const second = await cli(['--bootstrap', at(broker), '--out', path])
+    assert.equal(second.exitCode, 2)
+    assert.match(second.err, /^--out: .* exists; write to another name/)
+    assert.equal(readFileSync(path, 'utf8'), 'mine')
+  })
+
+  test('logs in with the password of the file, without the end of its line', async (context) => {
+    const tokens: string[] = []
+    const broker = await scriptedBroker(context, {
+      [API_KEY.SaslAuthenticate]: ({ authBytes }) => {
+        tokens.push(new TextDecoder().decode(authBytes as Uint8Array))
+        return {}
+      },
+    })
+    const path = join(directory, 'password')
+    writeFileSync(path, 'pencil \n')
+    const flags = ['--user', 'sluice', '--password-file', path, '--mechanism', 'PLAIN']
+    assert.equal((await cli(['--bootstrap', at(broker), ...flags])).exitCode, 0)
+    assert.deepEqual(tokens, ['\0sluice\0pencil '])
+  })
+
+  test('what Kafka refuses is told with the flag that helps, and exit code 1', async (context) => {
+    const locked = await scriptedBroker(context, { [API_KEY.DescribeClientQuotas]: () => 'close' })
+    const { exitCode, out, err } = await cli(['--bootstrap', at(locked)])
+    assert.deepEqual([exitCode, out], [1, ''])
+    assert.match(err, /^kafka-sluice: .* needs a login; give --user, --password-file and --mechanism\n$/)
+
+    const { port } = await nobody()
+    const gone = await cli(['--bootstrap', `127.0.0.1:${port}`])
+    assert.equal(gone.exitCode, 1)
+    assert.match(gone.err, /^kafka-sluice: no broker answers: 127\.0\.0\.1:\d+: .*ECONNREFUSED/)
+
+    const open = await scriptedBroker(context, {
+      [API_KEY.SaslHandshake]: () => ({ errorCode: ERROR_CODE.ILLEGAL_SASL_STATE }),
+    })
+    const path = join(directory, 'password-2')
+    writeFileSync(path, 'pencil')
+    const login = await cli(['--bootstrap', at(open), '--user', 'u', '--password-file', path])
+    assert.match(login.err, /takes no login; leave --user out, or give its SASL listener/)
+  })
+
+  test('more quotas than a file can hold are not written', async (context) => {
+    const broker = await scriptedBroker(context, { [API_KEY.DescribeClientQuotas]: () => entriesOf(1001) })
+    const { exitCode, out, err } = await cli(['--bootstrap', at(broker)])
+    assert.deepEqual([exitCode, out], [1, ''])
+    assert.match(
+      err,
+      /1001 quotas of producer_byte_rate, and a quota of a file takes 1000 overrides; follow the cluster/,
+    )
+  })
+
+  test('Ctrl-C ends it', async (context) => {
+    const signals = new EventEmitter()
+    const broker = await scriptedBroker(context, {
+      [API_KEY.ApiVersions]: () => {
+        signals.emit('SIGINT')
+        return 'silence'
+      },
+    })
+    assert.deepEqual(await cli(['--bootstrap', at(broker)], signals), { exitCode: 130, out: '', err: '' })
+  })
+
+  const wrong: [string, readonly string[], RegExp][] = [
+    ['no address', [], /required option '--bootstrap/],
+    ['an address without a port', ['--bootstrap', 'kafka'], /"kafka" has no port; write kafka:9092/],
+    [
+      'a user without a password',
+      ['--bootstrap', 'k:1', '--user', 'u'],
+      /--user: give the password .* --password-file/,
+    ],
+    ['a password without a user', ['--bootstrap', 'k:1', '--password-file', 'f'], /whose password\? Give --user/],
+    [
+      'no such password file',
+      ['--bootstrap', 'k:1', '--user', 'u', '--password-file', join(directory, 'none')],
+      /ENOENT/,
+    ],
+    ['an empty password', ['--bootstrap', 'k:1', '--user', 'u', '--password-file', '/dev/null'], /is empty/],
+    ['an unknown mechanism', ['--bootstrap', 'k:1', '--mechanism', 'GSSAPI'], /Allowed choices are PLAIN/],
+    ['no number of brokers', ['--bootstrap', 'k:1', '--brokers', '0'], /whole number, 1 to 4096/],
+  ]
+  for (const [what, flags, message] of wrong) {
+    test(`${what} is a wrong command line`, async () => {
+      const { exitCode, out, err } = await cli(flags)
+      assert.deepEqual([exitCode, out], [2, ''])
+      assert.match(err, message)
+    })
+  }
+})
