@@ -243,8 +243,7 @@ export const KAFKA_QUOTAS_BYTES_MAX = 8_388_608
 /** Quotas of a cluster that are followed: every one is looked at when a client is new, which takes some ms then. */
 export const KAFKA_QUOTAS_MAX = 10_000
 
-/** Between two questions for the cluster's quotas, unless told otherwise, and after one that had no answer. */
-export const FOLLOW_INTERVAL_MS = 30_000
+/** The first wait after a question for the cluster's quotas had no answer; each further one is twice as long, up to the interval. */
 export const FOLLOW_RETRY_MS = 2_000
 
 // Logins of our own
