@@ -47,8 +47,10 @@ describe('client programs, straight against the broker', () => {
       await createTopic(kafka.internalBootstrap, { topic, partitions: PARTITIONS })
       const shared = { bootstrap: kafka.bootstrap, topic, connections: 2, clientId: `app-${name}` }
       const consumer = await startClient(name, 'consume', { ...shared, group: `group-${name}` })
+      context.after(() => consumer.kill())
       const producing = { ...shared, recordBytes: 500, bytesPerSecond: 100_000, drain: true, run: 'paced' }
       const producer = await startClient(name, 'produce', producing)
+      context.after(() => producer.kill())
       await waitFor('records arrive', () => (consumer.latest?.received ?? 0) >= 300)
       const produced = await producer.stop()
       assert.equal(produced.acked, produced.sent)
@@ -85,11 +87,32 @@ describe('client programs, straight against the broker', () => {
     })
   }
 
+  for (const name of ['java', 'librdkafka', 'sarama', 'franz-go'] as const) {
+    test(`${name}: what is produced in transactions is there for those who read what is committed`, async (context) => {
+      if (!(await requireClient(context, name))) return
+      const topic = `transactions-${name}`
+      await createTopic(kafka.internalBootstrap, { topic, partitions: PARTITIONS })
+      const shared = { bootstrap: kafka.bootstrap, topic, count: 450, run: topic }
+      const transactional = { transactionalId: topic, transactionRecords: 100 }
+      const produced = await runClient(name, 'produce', { ...shared, ...transactional, connections: 2 })
+      assert.deepEqual([produced.acked, produced.errors], [450, 0], JSON.stringify(produced.events))
+      // Of each instance's 225 records in three transactions: a marker in every partition that a transaction wrote to.
+      const stored = [...(await endOffsets(kafka.internalBootstrap, topic)).values()].reduce(
+        (sum, end) => sum + end,
+        0n,
+      )
+      assert.ok(stored >= 450n + 6n, `${stored} records and markers`)
+      const consumed = await runClient('platformatic', 'consume', shared)
+      assert.deepEqual([consumed.received, consumed.lost, consumed.duplicates, consumed.corrupt], [450, 0, 0, 0])
+    })
+  }
+
   test('sarama: a group with a producer on the same client id tells of its sessions', async (context) => {
     if (!(await requireClient(context, 'sarama'))) return
     await createTopic(kafka.internalBootstrap, { topic: 'sarama-both', partitions: PARTITIONS })
     const config = { bootstrap: kafka.bootstrap, topic: 'sarama-both', group: 'both', clientId: 'both' }
     const client = await startClient('sarama', 'group', { ...config, bytesPerSecond: 200_000 })
+    context.after(() => client.kill())
     await waitFor('it consumes what it produces', () => (client.latest?.received ?? 0) > 200)
     const result = await client.stop()
     assert.equal(result.errors + result.rebalances, 0, JSON.stringify(result.events))
@@ -113,7 +136,7 @@ describe('client programs, straight against the broker', () => {
     assert.deepEqual([...producer.timeouts, ...producer.disconnects], [])
   })
 
-  test('a program whose broker is not there says so', async () => {
+  test('a program whose broker is not there says so', async (context) => {
     const nowhere = {
       bootstrap: '127.0.0.1:1',
       topic: 'none',
@@ -122,6 +145,7 @@ describe('client programs, straight against the broker', () => {
       producer: { retry: { retries: 0 } },
     }
     const client = await startClient('kafkajs', 'produce', nowhere)
+    context.after(() => client.kill())
     await waitFor('it tells of the failed connection', () => client.events.some((event) => event.kind === 'disconnect'))
     client.kill()
     await assert.rejects(client.result, /kafkajs produce ended with/)

@@ -29,6 +29,10 @@ export interface ClientConfig {
   readonly clientId?: string
   readonly acks?: 'all' | 0 | 1
   readonly idempotent?: boolean
+  /** Produces in transactions; each instance's id is this one and its number (not in the two Node programs). */
+  readonly transactionalId?: string
+  /** Records in each transaction; 100 unless given. */
+  readonly transactionRecords?: number
   readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
   /** All instances together; a flood unless given. */
   readonly bytesPerSecond?: number

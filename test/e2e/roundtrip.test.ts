@@ -14,7 +14,7 @@ import { kafkaFor, startSluice } from './support/sluice.ts'
 const RECORDS = 100_000
 const RECORD_BYTES = 100
 const PARTITIONS = 3
-const LIBRARIES: readonly ClientName[] = ['kafkajs', 'platformatic', 'librdkafka', 'java']
+const LIBRARIES: readonly ClientName[] = ['kafkajs', 'platformatic', 'librdkafka', 'java', 'sarama', 'franz-go']
 const ROOMY = {
   name: 'roomy',
   limit: { produceBytes: '1 GB/s', fetchBytes: '1 GB/s', requests: '100k/s' },

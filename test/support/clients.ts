@@ -2,7 +2,7 @@
  * Real client libraries for tests: which are to be had on this machine, building their programs (once, into the cache), and
  * running them. `../clients/contract.ts` says what every program takes and tells.
  */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -17,7 +17,7 @@ const PROGRAMS = fileURLToPath(new URL('../clients/', import.meta.url))
 /** Fails instead of skipping, so that a machine that should have everything cannot pass without. */
 const REQUIRE_ALL = process.env['SLUICE_REQUIRE_ALL'] === '1'
 
-export const CLIENT_NAMES = ['kafkajs', 'platformatic', 'java', 'librdkafka', 'sarama'] as const
+export const CLIENT_NAMES = ['kafkajs', 'platformatic', 'java', 'librdkafka', 'sarama', 'franz-go'] as const
 export type ClientName = (typeof CLIENT_NAMES)[number]
 
 export interface Availability {
@@ -70,6 +70,8 @@ const JAVA_NEEDS: Program['needs'] = [
   ['Maven', 'mvn', '--version'],
 ]
 
+const GO_NEEDS: Program['needs'] = [['Go', 'go', 'version']]
+
 const PROGRAM: Readonly<Record<ClientName, Program>> = {
   kafkajs: { needs: [], build: () => Promise.resolve(nodeProgram('kafkajs.ts')) },
   platformatic: { needs: [], build: () => Promise.resolve(nodeProgram('platformatic.ts')) },
@@ -78,7 +80,8 @@ const PROGRAM: Readonly<Record<ClientName, Program>> = {
     needs: [['Python 3 with venv', 'python3', '-c', 'import venv, ensurepip']],
     build: buildPython,
   },
-  sarama: { needs: [['Go', 'go', 'version']], build: buildGo },
+  sarama: { needs: GO_NEEDS, build: () => buildGo('sarama') },
+  'franz-go': { needs: GO_NEEDS, build: () => buildGo('franz-go') },
 }
 
 export async function clientAvailable(name: ClientName): Promise<Availability> {
@@ -216,18 +219,31 @@ async function buildPython(): Promise<Command> {
   return { command: join(directory, 'bin', 'python'), args: [join(source, 'client.py')] }
 }
 
-async function buildGo(): Promise<Command> {
-  const source = join(PROGRAMS, 'sarama')
-  const directory = await cached(`client-sarama-${await folderKey(source)}`, async (into) => {
-    await runTool('go', ['build', '-o', join(into, 'client'), '.'], { cwd: source })
+/** The programs in Go are one module with one package for each library and one that they share. */
+const GO_SHARED: readonly string[] = ['program', 'go.mod', 'go.sum']
+
+async function buildGo(name: 'sarama' | 'franz-go'): Promise<Command> {
+  const sources = await Promise.all([name, ...GO_SHARED].map((path) => sourceFiles(join(PROGRAMS, path))))
+  const key = contentKey(...(await readAll(sources.flat())))
+  const directory = await cached(`client-${name}-${key}`, async (into) => {
+    await runTool('go', ['build', '-o', join(into, 'client'), `./${name}`], { cwd: PROGRAMS })
   })
   return { command: join(directory, 'client'), args: [] }
 }
 
 /** Changes when any source file under the folder does. */
 async function folderKey(folder: string): Promise<string> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return contentKey(...(await readAll(await sourceFiles(folder))))
+}
+
+/** A file itself, or all files under a folder. */
+async function sourceFiles(path: string): Promise<string[]> {
+  if ((await stat(path)).isFile()) return [path]
+  const entries = await readdir(path, { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  const contents = await Promise.all(files.sort().map((file) => readFile(file)))
-  return contentKey(...contents)
+  return files.sort()
+}
+
+function readAll(files: readonly string[]): Promise<Buffer[]> {
+  return Promise.all(files.map((file) => readFile(file)))
 }

@@ -14,6 +14,7 @@ import zlib
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 POOL_BYTES = 1 << 20
+TRANSACTION_RECORDS = 100
 LATENCY_LEAST_MS = 0.01
 LATENCY_GROWTH = 1.05
 DISCONNECTS = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}
@@ -215,7 +216,13 @@ def produce(run, instance):
     for ours, theirs in (("acks", "acks"), ("idempotent", "enable.idempotence"), ("compression", "compression.type")):
         if ours in config:
             settings.setdefault(theirs, config[ours])
+    transaction_records = 0
+    if "transactionalId" in config:
+        settings["transactional.id"] = f"{config['transactionalId']}-{instance}"
+        transaction_records = config.get("transactionRecords", TRANSACTION_RECORDS)
     producer = Producer(settings)
+    if transaction_records > 0:
+        producer.init_transactions()
     source = RecordSource(run.name, instance, run.record_bytes)
     pending_max = config.get("maxPending", math.inf)
     rate = config.get("bytesPerSecond")
@@ -243,6 +250,10 @@ def produce(run, instance):
         if len(producer) >= pending_max:
             producer.poll(0.05)
             continue
+        if transaction_records > 0 and sent_here % transaction_records == 0:
+            if sent_here > 0:
+                producer.commit_transaction()
+            producer.begin_transaction()
         value = source.next()
         while not run.over():
             try:
@@ -254,6 +265,8 @@ def produce(run, instance):
                 producer.poll(0.05)
         producer.poll(0)
     if run.drains():
+        if transaction_records > 0 and sent_here > 0:
+            producer.commit_transaction()
         while len(producer) > 0:
             producer.poll(0.1)
     left = True

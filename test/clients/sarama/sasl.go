@@ -14,16 +14,11 @@ import (
 	"strings"
 
 	"github.com/IBM/sarama"
+
+	"kafka-sluice/test/clients/program"
 )
 
-// Sasl is how to log in.
-type Sasl struct {
-	Mechanism string `json:"mechanism"`
-	Username  string `json:"username"`
-	Password  string `json:"password"`
-}
-
-func useSasl(config *sarama.Config, sasl *Sasl) error {
+func useSasl(config *sarama.Config, sasl *program.Sasl) error {
 	if sasl == nil {
 		return nil
 	}

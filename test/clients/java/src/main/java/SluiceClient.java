@@ -28,6 +28,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 /** The client program over Kafka's own Java client; test/clients/contract.ts says what it does. */
 public final class SluiceClient {
     private static final Duration POLL = Duration.ofMillis(100);
+    private static final int TRANSACTION_RECORDS = 100;
 
     private SluiceClient() {}
 
@@ -77,17 +78,27 @@ public final class SluiceClient {
         if (run.has("acks")) properties.putIfAbsent("acks", run.text("acks", ""));
         if (run.has("idempotent")) properties.putIfAbsent("enable.idempotence", run.text("idempotent", ""));
         if (run.has("compression")) properties.putIfAbsent("compression.type", run.text("compression", ""));
+        if (run.has("transactionalId")) properties.put("transactional.id", run.text("transactionalId", "") + "-" + instance);
+        int inTransaction =
+            run.has("transactionalId") ? run.config.path("transactionRecords").asInt(TRANSACTION_RECORDS) : 0;
         Semaphore room = new Semaphore(run.config.path("maxPending").asInt(Integer.MAX_VALUE));
         Records.Source source = new Records.Source(run.name, instance, run.recordBytes);
         KafkaProducer<byte[], byte[]> producer =
             new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
+        if (inTransaction > 0) producer.initTransactions();
         // send() blocks while the buffer is full; a flood that is to end by the clock leaves from another thread.
         boolean[] left = {false};
         Future<?> sending = background(() -> {
-            for (long i = 0; i < run.share(instance) && !run.over(); i++) {
+            long sent = 0;
+            for (; sent < run.share(instance) && !run.over(); sent++) {
+                if (inTransaction > 0 && sent % inTransaction == 0) {
+                    if (sent > 0) producer.commitTransaction();
+                    producer.beginTransaction();
+                }
                 send(run, producer, source.next(), room, left);
                 run.pace();
             }
+            if (inTransaction > 0 && sent > 0) producer.commitTransaction();
             return null;
         });
         while (!sending.isDone() && (run.drains() || !run.over())) Thread.sleep(5);

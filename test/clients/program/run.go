@@ -1,4 +1,5 @@
-package main
+// Package program is what the client programs in Go share: configuration, records, counting, and the talk on stdin and stdout.
+package program
 
 import (
 	"encoding/json"
@@ -28,7 +29,7 @@ type Config struct {
 	Connections    int             `json:"connections"`
 	ClientID       string          `json:"clientId"`
 	Acks           json.RawMessage `json:"acks"`
-	Idempotent     bool            `json:"idempotent"`
+	Idempotent     *bool           `json:"idempotent"`
 	Compression    string          `json:"compression"`
 	BytesPerSecond float64         `json:"bytesPerSecond"`
 	MaxPending     int             `json:"maxPending"`
@@ -38,20 +39,55 @@ type Config struct {
 	Sasl           *Sasl           `json:"sasl"`
 	Producer       json.RawMessage `json:"producer"`
 	Consumer       json.RawMessage `json:"consumer"`
+
+	TransactionalID    string `json:"transactionalId"`
+	TransactionRecords int    `json:"transactionRecords"`
+}
+
+// Sasl is how to log in.
+type Sasl struct {
+	Mechanism string `json:"mechanism"`
+	Username  string `json:"username"`
+	Password  string `json:"password"`
+}
+
+// Acknowledgements is what `acks` asks for.
+type Acknowledgements int
+
+// Unless one of the others is asked for, the library's default counts.
+const (
+	AcksDefault Acknowledgements = iota
+	AcksAll
+	AcksLeader
+	AcksNone
+)
+
+// WantedAcks reads `acks`.
+func (c *Config) WantedAcks() Acknowledgements {
+	switch string(c.Acks) {
+	case `"all"`:
+		return AcksAll
+	case "1":
+		return AcksLeader
+	case "0":
+		return AcksNone
+	}
+	return AcksDefault
 }
 
 // Run is one run of the program: its configuration, its counters, its voice.
 type Run struct {
-	mode        string
-	config      Config
+	Mode        string
+	Config      Config
 	name        string
-	connections int
+	Connections int
 	checker     *recordChecker
 	started     time.Time
-	ended       chan struct{}
+	Ended       chan struct{}
 	stopOnce    sync.Once
 
-	sent, acked, bytes, errors, timeouts, disconnects, rebalances, received, receivedBytes atomic.Int64
+	Sent, Rebalances                                                     atomic.Int64
+	acked, bytes, errors, timeouts, disconnects, received, receivedBytes atomic.Int64
 
 	mutex     sync.Mutex
 	latencies map[int]int
@@ -71,52 +107,56 @@ func newRun(mode string, config Config) *Run {
 		only = name
 	}
 	run := &Run{
-		mode: mode, config: config, name: name, connections: max(1, config.Connections), checker: newRecordChecker(only),
-		started: time.Now(), ended: make(chan struct{}), latencies: map[int]int{},
+		Mode: mode, Config: config, name: name, Connections: max(1, config.Connections), checker: newRecordChecker(only),
+		started: time.Now(), Ended: make(chan struct{}), latencies: map[int]int{},
 	}
 	if config.Seconds > 0 {
-		time.AfterFunc(time.Duration(config.Seconds*float64(time.Second)), run.stop)
+		time.AfterFunc(time.Duration(config.Seconds*float64(time.Second)), run.Stop)
 	}
 	return run
 }
 
-func (r *Run) stop() { r.stopOnce.Do(func() { close(r.ended) }) }
+// Stop says that it is time to go.
+func (r *Run) Stop() { r.stopOnce.Do(func() { close(r.Ended) }) }
 
-// over is true when it is time to go, by the clock or by request.
-func (r *Run) over() bool {
+// Over is true when it is time to go, by the clock or by request.
+func (r *Run) Over() bool {
 	select {
-	case <-r.ended:
+	case <-r.Ended:
 		return true
 	default:
 		return false
 	}
 }
 
-func (r *Run) drains() bool { return r.config.Drain || (r.config.Count > 0 && r.mode != "group") }
+// Drains is true when the end waits for all answers.
+func (r *Run) Drains() bool { return r.Config.Drain || (r.Config.Count > 0 && r.Mode != "group") }
 
-func (r *Run) share(instance int) int {
-	if r.config.Count == 0 || r.mode == "group" {
+// Share is how many records this instance is to send.
+func (r *Run) Share(instance int) int {
+	if r.Config.Count == 0 || r.Mode == "group" {
 		return math.MaxInt
 	}
-	share := r.config.Count / r.connections
-	if instance < r.config.Count%r.connections {
+	share := r.Config.Count / r.Connections
+	if instance < r.Config.Count%r.Connections {
 		share++
 	}
 	return share
 }
 
-func (r *Run) consumedEnough() bool {
+// ConsumedEnough is true when a consumer may leave.
+func (r *Run) ConsumedEnough() bool {
 	readers := 1
-	if r.config.Group == "" && r.mode == "consume" {
-		readers = r.connections
+	if r.Config.Group == "" && r.Mode == "consume" {
+		readers = r.Connections
 	}
-	return r.over() || (r.config.Count > 0 && r.checker.distinctCount() >= int64(r.config.Count*readers))
+	return r.Over() || (r.Config.Count > 0 && r.checker.distinctCount() >= int64(r.Config.Count*readers))
 }
 
-// pace waits until the bytes sent so far are due at the configured rate.
-func (r *Run) pace() {
-	for r.config.BytesPerSecond > 0 && !r.over() {
-		due := float64(r.sent.Load()*int64(r.config.RecordBytes)) / r.config.BytesPerSecond
+// Pace waits until the bytes sent so far are due at the configured rate.
+func (r *Run) Pace() {
+	for r.Config.BytesPerSecond > 0 && !r.Over() {
+		due := float64(r.Sent.Load()*int64(r.Config.RecordBytes)) / r.Config.BytesPerSecond
 		ahead := time.Duration((due - time.Since(r.started).Seconds()) * float64(time.Second))
 		if ahead <= 0 {
 			return
@@ -125,7 +165,8 @@ func (r *Run) pace() {
 	}
 }
 
-func (r *Run) acknowledged(sent time.Time, bytes int) {
+// Acknowledged counts a record that was stored.
+func (r *Run) Acknowledged(sent time.Time, bytes int) {
 	r.acked.Add(1)
 	r.bytes.Add(int64(bytes))
 	ms := max(float64(time.Since(sent).Microseconds())/1000, latencyLeastMs)
@@ -135,9 +176,10 @@ func (r *Run) acknowledged(sent time.Time, bytes int) {
 	r.mutex.Unlock()
 }
 
-func (r *Run) take(instance int, partition int32, value []byte) {
+// Take counts and checks a record received.
+func (r *Run) Take(instance int, partition int32, value []byte) {
 	reader := instance
-	if r.config.Group != "" {
+	if r.Config.Group != "" {
 		reader = 0
 	}
 	r.received.Add(1)
@@ -145,11 +187,12 @@ func (r *Run) take(instance int, partition int32, value []byte) {
 	r.checker.check(reader, partition, value)
 }
 
-func (r *Run) failed(err error) {
+// Failed reports an error.
+func (r *Run) Failed(err error) {
 	if strings.Contains(err.Error(), "i/o timeout") {
 		r.timeouts.Add(1)
 	}
-	r.event("error", err.Error())
+	r.Event("error", err.Error())
 }
 
 func (r *Run) setLost(lost int64) { r.lost = &lost }
@@ -172,7 +215,8 @@ func (r *Run) percentile(share float64) float64 {
 	return 0
 }
 
-func (r *Run) event(kind, text string) {
+// Event tells what happened.
+func (r *Run) Event(kind, text string) {
 	switch kind {
 	case "error":
 		r.errors.Add(1)
@@ -192,8 +236,8 @@ func (r *Run) sayCounts(kind string) {
 	duplicates, outOfOrder, corrupt := r.checker.faults()
 	say(map[string]any{
 		"t": kind, "seconds": math.Round(time.Since(r.started).Seconds()*1000) / 1000,
-		"sent": r.sent.Load(), "acked": r.acked.Load(), "bytes": r.bytes.Load(), "errors": r.errors.Load(),
-		"timeouts": r.timeouts.Load(), "disconnects": r.disconnects.Load(), "rebalances": r.rebalances.Load(),
+		"sent": r.Sent.Load(), "acked": r.acked.Load(), "bytes": r.bytes.Load(), "errors": r.errors.Load(),
+		"timeouts": r.timeouts.Load(), "disconnects": r.disconnects.Load(), "rebalances": r.Rebalances.Load(),
 		"p50Ms": r.percentile(0.5), "p99Ms": r.percentile(0.99),
 		"received": r.received.Load(), "receivedBytes": r.receivedBytes.Load(),
 		"duplicates": duplicates, "outOfOrder": outOfOrder, "corrupt": corrupt, "lost": lost,
@@ -212,12 +256,13 @@ func say(message map[string]any) {
 	_, _ = os.Stdout.Write(append(line, '\n'))
 }
 
-func each(run *Run, work func(run *Run, instance int) error) error {
-	failures := make(chan error, run.connections)
-	for instance := range run.connections {
+// Each runs `work` for all instances at the same time; the first failure counts.
+func Each(run *Run, work func(run *Run, instance int) error) error {
+	failures := make(chan error, run.Connections)
+	for instance := range run.Connections {
 		go func() { failures <- work(run, instance) }()
 	}
-	for range run.connections {
+	for range run.Connections {
 		if err := <-failures; err != nil {
 			return err
 		}
@@ -225,27 +270,30 @@ func each(run *Run, work func(run *Run, instance int) error) error {
 	return nil
 }
 
-// room bounds the records on their way; without a bound it costs nothing.
-type room chan struct{}
+// Room bounds the records on their way; without a bound it costs nothing.
+type Room chan struct{}
 
-func newRoom(size int) room {
+// NewRoom makes room for `size` records, 0 for any number.
+func NewRoom(size int) Room {
 	if size == 0 {
 		return nil
 	}
-	return make(room, size)
+	return make(Room, size)
 }
 
-func (r room) take(run *Run) {
+// Take waits for room, or for the run's end.
+func (r Room) Take(run *Run) {
 	if r == nil {
 		return
 	}
 	select {
 	case r <- struct{}{}:
-	case <-run.ended:
+	case <-run.Ended:
 	}
 }
 
-func (r room) give() {
+// Give makes room for one more.
+func (r Room) Give() {
 	if r == nil {
 		return
 	}

@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"bytes"
@@ -10,25 +10,28 @@ import (
 
 const poolBytes = 1 << 20
 
-// recordSource makes the records of one instance in one run, in order.
-type recordSource struct {
+// RecordSource makes the records of one instance in one run, in order.
+type RecordSource struct {
 	prefix      string
 	recordBytes int
 	pool        []byte
 	sequence    int
 }
 
-func newRecordSource(run string, instance, recordBytes int) *recordSource {
+// NewRecordSource starts one instance's records.
+func NewRecordSource(run *Run, instance int) *RecordSource {
+	recordBytes := run.Config.RecordBytes
 	pool := make([]byte, max(poolBytes, recordBytes*2))
 	state := uint32(0x9e3779b9)
 	for i := range pool {
 		state = state*1664525 + 1013904223
 		pool[i] = byte(state >> 24)
 	}
-	return &recordSource{prefix: fmt.Sprintf("%s %d ", run, instance), recordBytes: recordBytes, pool: pool}
+	return &RecordSource{prefix: fmt.Sprintf("%s %d ", run.name, instance), recordBytes: recordBytes, pool: pool}
 }
 
-func (s *recordSource) next() []byte {
+// Next makes the next record's value.
+func (s *RecordSource) Next() []byte {
 	header := s.prefix + strconv.Itoa(s.sequence) + " "
 	size := max(0, s.recordBytes-len(header)-9)
 	from := (s.sequence * 7919) % (len(s.pool) - size)
