@@ -23,6 +23,8 @@ import { monotonicMs } from './net/clock.ts'
 import { Discovery } from './net/discovery.ts'
 import { Gateway } from './net/gateway.ts'
 import { BrokerListeners, listen, portOf } from './net/listeners.ts'
+import { QuotaFollower } from './net/quota-follower.ts'
+import { queryQuotas } from './net/quota-query.ts'
 import { behaviourOf } from './policy/client-libraries.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
 import type { SessionContext } from './session/context.ts'
@@ -74,6 +76,7 @@ class App implements Sluice {
   readonly #ledger: ClientLedger = new ClientLedger()
   readonly #listeners: BrokerListeners
   readonly #discovery: Discovery
+  readonly #follower: QuotaFollower | undefined
   /** Addresses by how the last attempt to reach them ended. */
   readonly #reachable = new Map<string, boolean>()
   #unreachableWhy = 'the brokers have not answered yet'
@@ -118,6 +121,7 @@ class App implements Sluice {
       outcome: (entry, error) => this.#listenerOutcome(entry, error),
     })
     this.#book.onChange((entry, change) => this.#brokerChanged(entry, change))
+    this.#follower = this.#makeFollower()
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     this.#timer.unref()
     this.#discovery = new Discovery({
@@ -149,6 +153,7 @@ class App implements Sluice {
       })
     }
     this.#discovery.start()
+    this.#follower?.start()
   }
 
   get listen(): Address {
@@ -190,6 +195,46 @@ class App implements Sluice {
     this.#policyChanged()
   }
 
+  /** The cluster's own quotas apply like those of the file, to everybody but whom the file exempts. */
+  #makeFollower(): QuotaFollower | undefined {
+    const { followKafka, upstream } = this.#config
+    if (followKafka === undefined) return undefined
+    return new QuotaFollower({
+      ask: async (signal) => {
+        const addresses = this.#bootstrapCandidates()
+        const { quotas } = await queryQuotas({ addresses, credentials: undefined, signal })
+        this.counters.quotaPolls.ok++
+        return quotas
+      },
+      ...followKafka,
+      changed: ({ quotas, notes }) => {
+        const { exempt } = this.#config
+        const rules = quotas.map(({ rule }) => ({ ...rule, except: [...(rule.except ?? []), ...exempt] }))
+        this.#policies.follow(rules, monotonicMs(), new Date())
+        this.#policyChanged()
+        const message = `the cluster's own quotas are in force: ${quotas.length === 0 ? 'there are none' : rules.map(({ name }) => name).join(', ')}`
+        this.#logger.info({ event: 'kafka_quotas', quotas: rules.map(({ name }) => name), notes }, message)
+      },
+      failed: (error, failuresInRow) => {
+        this.counters.quotaPolls.failed++
+        const kept = failuresInRow > 1 || this.#policies.rules.length > 0 ? '; the last ones stay in force' : ''
+        this.#limitedLog.log(
+          'warn',
+          'kafka_quotas_failed',
+          upstream.bootstrap.map(formatAddress).join(','),
+          `the quotas of the cluster cannot be read: ${error.message}${kept}`,
+        )
+      },
+      recovered: (failuresInRow) =>
+        this.#logger.info(
+          { event: 'kafka_quotas_recovered', failuresInRow },
+          'the quotas of the cluster can be read again',
+        ),
+      now: monotonicMs,
+      random: Math.random,
+    })
+  }
+
   #policyChanged(): void {
     this.#context.policy = this.#policies.policy
     this.#gateway.policyChanged()
@@ -222,6 +267,7 @@ class App implements Sluice {
     this.#bootstrapServer?.close()
     this.#listeners.close()
     this.#discovery.stop()
+    this.#follower?.stop()
   }
 
   async #stop(): Promise<void> {

@@ -103,6 +103,8 @@ export class Counters {
     number
   >
   readonly configReloads: { ok: number; failed: number } = { ok: 0, failed: 0 }
+  /** Questions for the cluster's own quotas, where they are followed. */
+  readonly quotaPolls: { ok: number; failed: number } = { ok: 0, failed: 0 }
   readonly #quotas = new Map<string, QuotaCounts>()
 
   /** The counts of a quota, made at first use; they outlive reloads. */

@@ -78,6 +78,12 @@ function configFamilies({ counters, configValid, version, kafkaProtocol }: Metri
       samples: () => byLabel('result', counters.configReloads),
     },
     {
+      name: 'sluice_kafka_quota_polls_total',
+      help: 'Questions for the quotas of the cluster itself (followKafka), by result; after a failure the last answer stays in force.',
+      type: 'counter',
+      samples: () => byLabel('result', counters.quotaPolls),
+    },
+    {
       name: 'sluice_config_valid',
       help: 'Whether the configuration file as it stands is in force (1), or an older one because it has faults (0).',
       type: 'gauge',
