@@ -233,6 +233,12 @@ export const SWEEP_GROUP_CLIENTS = 8
 /** How often groups that were not heard of are looked for. */
 export const GROUP_SWEEP_MS = 10_000
 
+/** Topics that are told apart in the frames of one connection, about 100 bytes each; what goes beyond counts as one nameless topic. */
+export const FRAME_TOPICS_MAX = 1_024
+
+/** Partitions of one connection whose fetch positions are kept, about 60 bytes each: as many as one broker should lead (4,000). */
+export const FETCH_PARTITIONS_MAX = 4_096
+
 /** Our own question for the brokers: its answer has no topics, and a broker that takes longer is no help. */
 export const QUERY_BYTES_MAX = 1_048_576
 export const QUERY_TIMEOUT_MS = 5_000

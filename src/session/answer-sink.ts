@@ -1,8 +1,11 @@
 /** Collects what the skim finds in an answer: the throttle field, errors, records, the addresses of brokers, and what it says of topics. */
-import { recordsInBatch, type SkimSink } from 'kafka-protocol-codec'
+import type { SkimSink } from 'kafka-protocol-codec'
 import type { TopicBook } from '../cluster/topic-book.ts'
 import { TopicLearner } from './learn-topics.ts'
 import {
+  W_ANSWER_PARTITION,
+  W_ANSWER_TOPIC,
+  W_ANSWER_TOPIC_ID,
   W_CREATED_PARTITIONS,
   W_ENDPOINT_TYPE,
   W_ERROR,
@@ -18,6 +21,7 @@ import {
   W_TOPIC_NAME,
   W_TOPIC_PARTITIONS,
 } from './response-plan.ts'
+import { type AnswerTopics, dataRecords } from './topic-shares.ts'
 
 const CONTROLLERS = 2
 const decoder = new TextDecoder()
@@ -49,8 +53,10 @@ export class AnswerSink implements SkimSink {
   count = 0
   /** Errors are counted by the caller only once the answer is sure to be taken. */
   readonly errors: number[] = []
-  /** Records, likewise. */
+  /** Records, likewise; those that were asked for, where `answerTopics` knows, and no transaction markers. */
   records = 0
+  /** Who is told of the topics of an answer whose plan reports them; set before the answer begins. */
+  answerTopics: AnswerTopics | undefined
   readonly #topics: TopicLearner | undefined
 
   /** @param topics where to write down what answers say of topics */
@@ -105,6 +111,9 @@ export class AnswerSink implements SkimSink {
       case W_CREATED_PARTITIONS:
         this.#topics?.created(value)
         return
+      case W_ANSWER_PARTITION:
+        this.answerTopics?.partition(value)
+        return
       default:
     }
   }
@@ -122,6 +131,10 @@ export class AnswerSink implements SkimSink {
         return
       case W_GONE_NAME:
         this.#topics?.goneName(bytes, offset, length)
+        return
+      case W_ANSWER_TOPIC:
+      case W_ANSWER_TOPIC_ID:
+        this.answerTopics?.topic(bytes, offset, length, field === W_ANSWER_TOPIC_ID)
         return
       default:
     }
@@ -142,7 +155,8 @@ export class AnswerSink implements SkimSink {
   }
 
   batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
-    if (field === W_RECORDS) this.records += recordsInBatch(bytes, offset, sizeBytes)
+    if (field !== W_RECORDS) return
+    this.records += this.answerTopics?.records(bytes, offset, sizeBytes) ?? dataRecords(bytes, offset, sizeBytes)
   }
 
   #endpoint(nodeId: number): void {

@@ -20,6 +20,11 @@ export const W_TOPIC_PARTITIONS = 11
 export const W_CREATED_PARTITIONS = 12
 /** The name of a topic that was to be deleted; its id is `W_TOPIC_ID`. */
 export const W_GONE_NAME = 13
+/** Of answers with data whose topics are told apart (`topic-shares.ts`, `fetch-positions.ts`). */
+export const W_ANSWER_TOPIC = 14
+export const W_ANSWER_TOPIC_ID = 15
+export const W_ANSWER_PARTITION = 16
+const ANSWER_TOPIC_FIELDS = ['responses.topic', 'responses.topicId', 'responses.partitions.partitionIndex']
 
 /** Where answers speak of topics, in the order of the indexes above. */
 const TOPIC_FIELDS: ReadonlyMap<number, readonly string[]> = new Map([
@@ -54,11 +59,25 @@ const ADDRESS_MODES: ReadonlyMap<number, AddressMode> = new Map<number, AddressM
 
 /** By API and version; compiled at first use. An array, because every answer asks. */
 const plans: ResponsePlan[][] = []
+/** The same with the topics of answers with data: of Fetch and ShareFetch. */
+const topicPlans: ResponsePlan[][] = []
 
-/** The plan for an answer, undefined for an API or a version that the codec does not know: that one passes as it is. */
-export function responsePlan(apiKey: number, version: number): ResponsePlan | undefined {
-  const known = plans[apiKey]?.[version]
+/**
+ * The plan for an answer, undefined for an API or a version that the codec does not know: that one passes as it is.
+ * @param tellsTopics the topics of an answer with data are reported as well; only `Fetch` and `ShareFetch` have any
+ */
+export function responsePlan(apiKey: number, version: number, tellsTopics = false): ResponsePlan | undefined {
+  const table = tellsTopics ? topicPlans : plans
+  const known = table[apiKey]?.[version]
   if (known !== undefined) return known
+  const plan = compilePlan(apiKey, version, tellsTopics)
+  if (plan === undefined) return undefined
+  table[apiKey] ??= []
+  table[apiKey][version] = plan
+  return plan
+}
+
+function compilePlan(apiKey: number, version: number, tellsTopics: boolean): ResponsePlan | undefined {
   const schema = apiSchema(apiKey)?.response
   if (schema === undefined || !inRange(version, schema.versions)) return undefined
   const [where] = addressFields(apiKey, version) // no answer has two lists of brokers
@@ -75,10 +94,8 @@ export function responsePlan(apiKey: number, version: number): ResponsePlan | un
     apiKey === API_KEY.Metadata ? 'topics' : '',
     apiKey === API_KEY.DescribeCluster ? 'endpointType' : '',
     ...(TOPIC_FIELDS.get(apiKey) ?? NO_TOPIC_FIELDS),
+    ...(tellsTopics ? ANSWER_TOPIC_FIELDS : []),
   ])
   const mode = where === undefined ? 'none' : (ADDRESS_MODES.get(apiKey) ?? 'whole')
-  const plan: ResponsePlan = { skim, addresses: mode, flexible: inRange(version, schema.flexible) }
-  plans[apiKey] ??= []
-  plans[apiKey][version] = plan
-  return plan
+  return { skim, addresses: mode, flexible: inRange(version, schema.flexible) }
 }
