@@ -14,6 +14,7 @@ import { isJoining } from '../policy/dimensions.ts'
 import type { ChargeSet } from './charge-set.ts'
 import { apiSlot } from './counters.ts'
 import { FrameCharge } from './frame-charge.ts'
+import type { FrameLook } from './frame-look.ts'
 import type { SessionParts } from './session-parts.ts'
 
 export class Admission implements Waiter {
@@ -25,19 +26,19 @@ export class Admission implements Waiter {
   waiting = false
   /** Nothing is held any more. */
   draining = false
-  /** What the request at the head says of groups: the one it names, undefined if none, and whether it joins it anew. */
-  group: string | undefined
-  isJoin = false
   /** The last Produce wanted no answer (acks 0): nothing times out behind it. */
   producesUnanswered = false
 
   readonly #parts: SessionParts
+  readonly #look: FrameLook
   #firstSeenAtMs = 0
   #startAtMs = 0
   #policyVersion = 0
 
-  constructor(parts: SessionParts) {
+  /** @param look what has been seen of the request at the head */
+  constructor(parts: SessionParts, look: FrameLook) {
     this.#parts = parts
+    this.#look = look
   }
 
   /** The request that waits has its turn in a divided bucket, or a place at the broker. */
@@ -85,14 +86,21 @@ export class Admission implements Waiter {
   #charge(head: RequestHead, nowMs: number): void {
     const { charge } = this
     const { facts } = this.#parts
-    if (isJoining(head.apiKey) && !this.isJoin) return
+    if (isJoining(head.apiKey) && !this.#look.isJoin) return
     charge.begin(this.#chargesFor(head, nowMs), facts.levelsFor(head.apiKey, nowMs))
     this.#policyVersion = this.#parts.context.policy.version
-    if (charge.empty) return
     charge.reserved.requestBytes = charge.actual.requestBytes = head.frameBytes
     this.#estimate(head)
+    if (this.#look.tellsTopics) this.#addTopics(head, nowMs)
+    if (charge.empty) return
     this.#startAtMs = charge.reserve(this, nowMs)
     this.#parts.totals.throttleMs += charge.addedDelayMs
+  }
+
+  #addTopics({ apiKey }: RequestHead, nowMs: number): void {
+    const { tracking } = this.#parts
+    if (apiKey === API_KEY.Produce) tracking?.addProduced(this.charge, nowMs)
+    else tracking?.addFetched(this.charge, apiKey, nowMs)
   }
 
   #policyChanged(head: RequestHead, nowMs: number): void {
@@ -109,7 +117,9 @@ export class Admission implements Waiter {
 
   #chargesFor({ apiKey }: RequestHead, nowMs: number): ChargeSet {
     const { facts } = this.#parts
-    return this.group === undefined ? facts.chargesFor(apiKey, nowMs) : facts.chargesForGroup(apiKey, this.group, nowMs)
+    return this.#look.group === undefined
+      ? facts.chargesFor(apiKey, nowMs)
+      : facts.chargesForGroup(apiKey, this.#look.group, nowMs)
   }
 
   /** What is known only later is expected to be as before: what a Fetch brings, how many records a Produce has. */
@@ -133,7 +143,7 @@ export class Admission implements Waiter {
     const { facts, age, sasl } = this.#parts
     const { behaviour } = facts
     const holdMs = Math.min(
-      behaviour.holdMs(apiKey, this.isJoin),
+      behaviour.holdMs(apiKey, this.#look.isJoin),
       sasl.expiresAtMs - SASL_MARGIN_MS - this.#firstSeenAtMs,
     )
     if (holdMs <= 0) return 0

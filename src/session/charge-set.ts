@@ -61,6 +61,11 @@ export class ChargeSet {
     return this.#lines.length === 0
   }
 
+  /** Whether something is charged in this dimension. */
+  measures(dimension: RateDimension): boolean {
+    return this.#lines.some((line) => line.dimension === dimension)
+  }
+
   retain(): this {
     this.#references++
     return this

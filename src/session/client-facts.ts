@@ -23,6 +23,8 @@ export interface Origin {
 export class ClientFacts {
   /** Grows with every change of the identity. */
   identityVersion = 0
+  /** Grows whenever buckets are let go of: who has kept some asks again. */
+  chargesVersion = 0
   readonly #context: SessionContext
   #identity: Identity
   #clientIdBytes: Uint8Array = new Uint8Array(0)
@@ -128,6 +130,7 @@ export class ClientFacts {
 
   /** Lets go of every bucket: the identity or the policy changed, or the session ends. */
   forget(): void {
+    this.chargesVersion++
     for (let i = 0; i < API_SLOTS; i++) {
       this.#charges[i]?.release()
       this.#charges[i] = undefined

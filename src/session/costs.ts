@@ -12,10 +12,12 @@ export interface Costs {
   fetchedRecords: number
   /** Partitions created or deleted. */
   mutations: number
+  /** 1, or 0 for a part that nothing was reserved for. */
+  requests: number
 }
 
 export function noCosts(): Costs {
-  return { requestBytes: 0, answerBytes: 0, producedRecords: 0, fetchedRecords: 0, mutations: 0 }
+  return { requestBytes: 0, answerBytes: 0, producedRecords: 0, fetchedRecords: 0, mutations: 0, requests: 0 }
 }
 
 /** The cost in one dimension. */
@@ -32,7 +34,7 @@ export function costOf(dimension: RateDimension, costs: Costs): number {
     case 'mutations':
       return costs.mutations
     default:
-      return 1
+      return costs.requests
   }
 }
 

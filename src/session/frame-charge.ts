@@ -45,6 +45,7 @@ export class FrameCharge {
   begin(base: ChargeSet, levels: LevelSet): void {
     blank(this.reserved)
     blank(this.actual)
+    this.reserved.requests = this.actual.requests = 1
     if (!base.empty) this.#base = base.retain()
     if (levels.size > 0) this.#levels = levels.retain()
   }
@@ -64,8 +65,21 @@ export class FrameCharge {
     return quota
   }
 
-  /** A topic that the request carries; returns the costs to be reserved for its share. */
+  /** A topic that the request is seen to carry; returns the costs to be reserved for its share. */
   addTopic(topic: string, set: ChargeSet): Costs {
+    const { reserved, actual } = this.#add(topic, set)
+    reserved.requests = actual.requests = 1
+    return reserved
+  }
+
+  /** A topic that turned out to be there when nothing could be reserved for it any more; returns its actual costs. */
+  addLateTopic(topic: string, set: ChargeSet): Costs {
+    const { actual } = this.#add(topic, set)
+    actual.requests = 1
+    return actual
+  }
+
+  #add(topic: string, set: ChargeSet): TopicPart {
     let part = this.#parts[this.#topics]
     if (part === undefined) {
       part = { topic, set, reserved: noCosts(), actual: noCosts() }
@@ -78,7 +92,7 @@ export class FrameCharge {
     }
     set.retain()
     this.#topics++
-    return part.reserved
+    return part
   }
 
   /** The actual costs of a topic's share; undefined for one that was not added. */
@@ -262,4 +276,5 @@ function blank(costs: Costs): void {
   costs.producedRecords = 0
   costs.fetchedRecords = 0
   costs.mutations = 0
+  costs.requests = 0
 }

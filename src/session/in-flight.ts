@@ -14,6 +14,8 @@ export interface Expected {
   sentAtMs: number
   /** What it is charged to; empty once the answer has passed. */
   charge: FrameCharge
+  /** The topics of the answer are told apart. */
+  tellsTopics: boolean
   /** Of SaslHandshake and SaslAuthenticate: what it said. */
   saslStep: SaslStep | undefined
   /** The answer itself where we made it: a whole frame. */
@@ -27,6 +29,7 @@ function blank(): Expected {
     correlationId: 0,
     sentAtMs: 0,
     charge: new FrameCharge(),
+    tellsTopics: false,
     saslStep: undefined,
     reply: undefined,
   }

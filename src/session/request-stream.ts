@@ -30,17 +30,16 @@ import { softwareOf } from './api-versions.ts'
 import { apiSlot } from './counters.ts'
 import { fetchLimitsBytes, lowerFetchLimits } from './fetch-limits.ts'
 import { FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
-import { GroupPeek, namesGroup } from './group-of-request.ts'
+import { FrameLook } from './frame-look.ts'
 import { versionMismatchReply } from './local-reply.ts'
 import type { SaslStep } from './observe-sasl.ts'
 import type { SessionParts } from './session-parts.ts'
+import { sharesPlan, type TopicShares, W_SHARE_ACKS, W_SHARE_RECORDS } from './topic-shares.ts'
 
 /** Why a stream took no more. */
 export type Stop = 'needs_more' | 'held' | 'window_full'
 
-const W_ACKS = 0
-const W_RECORDS = 1
-const PRODUCE_WANTED = ['acks', 'topicData.partitionData.records'] as const
+const PRODUCE_WANTED = ['acks', 'topicData.partitionData.records'] as const // as W_SHARE_ACKS and W_SHARE_RECORDS
 
 /** By version; compiled at first use. */
 const producePlans: SkimPlan[] = []
@@ -66,11 +65,14 @@ export class RequestStream implements SkimSink {
   readonly #admission: Admission
   readonly #head: RequestHead = new RequestHead()
   readonly #skim: Skim = new Skim()
-  readonly #groupPeek: GroupPeek = new GroupPeek()
+  readonly #look: FrameLook
 
   // The frame that is passing.
   #bodyLeft = 0
-  #skimming = false
+  /** What watches the body pass, if anything does, and over which skim. */
+  #watching: 'produce' | 'fetch' | undefined
+  /** The shares of a Produce whose topics are told apart. */
+  #shares: TopicShares | undefined
   #answered = true
   #records = 0
   #swallowed = false
@@ -78,28 +80,12 @@ export class RequestStream implements SkimSink {
 
   constructor(parts: SessionParts) {
     this.#parts = parts
-    this.#admission = new Admission(parts)
+    this.#look = new FrameLook(parts)
+    this.#admission = new Admission(parts, this.#look)
   }
 
   /** Until when the frame at the head is held; meaningful after a stop of `held`. */
   heldUntilMs = 0
-
-  /** What the frame says of groups. False: it names one, and that has not come yet. */
-  #lookAtGroup(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
-    const { apiKey, apiVersion, bodyOffset, frameBytes } = this.#head
-    this.#admission.group = undefined
-    this.#admission.isJoin = false
-    if (bodyOffset < 0 || !namesGroup(apiKey)) return true
-    const peek = this.#groupPeek
-    const frameEnd = from + frameBytes
-    const seen = peek.look(apiKey, apiVersion, bytes, view, bodyOffset, Math.min(to, frameEnd), frameEnd - bodyOffset)
-    if (seen === 'more') return to >= frameEnd || to - from >= INSPECT_BYTES_MAX
-    if (seen === 'none') return true
-    if (peek.group !== '') this.#admission.group = peek.group
-    this.#admission.isJoin = peek.isJoin
-    this.#parts.facts.sawGroups(peek.groups, peek.isLeave, nowMs)
-    return true
-  }
 
   /** Whether the frame at the head may go: its connection first, then itself. */
   #mayGo(nowMs: number): boolean {
@@ -158,39 +144,52 @@ export class RequestStream implements SkimSink {
 
   // SkimSink: what the Produce skim reports.
   value(field: number, value: number): void {
-    if (field === W_ACKS && value === 0) this.#answered = false
+    if (field === W_SHARE_ACKS && value === 0) this.#answered = false
   }
 
-  text(): void {}
+  text(field: number, bytes: Uint8Array, offset: number, length: number): void {
+    this.#shares?.text(field, bytes, offset, length)
+  }
 
   tag(): void {}
 
   batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
-    if (field === W_RECORDS) this.#records += recordsInBatch(bytes, offset, sizeBytes)
+    if (field !== W_SHARE_RECORDS) return
+    this.#records += this.#shares?.records(bytes, offset, sizeBytes) ?? recordsInBatch(bytes, offset, sizeBytes)
   }
 
   #passBody(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
     const end = Math.min(to, from + this.#bodyLeft)
     let at = end
-    if (this.#skimming) {
-      at = this.#skim.run(bytes, view, from, end, this)
-      if (this.#skim.done) {
-        this.#skimming = false
-        at = end
-      } else if (at === from) return from
+    if (this.#watching !== undefined) {
+      at = this.#watch(this.#watching, bytes, view, from, end)
+      if (at === from) return from
     }
     this.#bodyLeft -= at - from
     if (this.#bodyLeft === 0) this.#finish(nowMs)
     return at
   }
 
+  /** Runs the skim that watches over the next part of the body; returns up to where that may go. */
+  #watch(what: 'produce' | 'fetch', bytes: Uint8Array, view: DataView, from: number, end: number): number {
+    const { tracking } = this.#parts
+    const skim = what === 'produce' ? this.#skim : tracking!.fetchSkim
+    this.#shares?.chunk(from, this.#head.frameBytes - this.#bodyLeft)
+    const at = skim.run(bytes, view, from, end, what === 'produce' ? this : tracking!.positions)
+    if (!skim.done) return at
+    if (what === 'fetch') tracking!.positions.end()
+    this.#watching = undefined
+    return end
+  }
+
   /** The frame went out whole: its answer is expected from now on. */
   #finish(nowMs: number): void {
-    if (this.#skimming) throw new ProtocolError('truncated', 'a request ends before its fields do')
-    if (this.#head.apiKey === API_KEY.Produce) this.#produced()
+    if (this.#watching !== undefined) throw new ProtocolError('truncated', 'a request ends before its fields do')
+    if (this.#head.apiKey === API_KEY.Produce) this.#produced(nowMs)
     const { charge } = this.#admission
     if (!charge.empty) charge.sent(nowMs)
     if (!this.#answered) {
+      this.#look.passed()
       charge.clear()
       return
     }
@@ -199,20 +198,27 @@ export class RequestStream implements SkimSink {
     expected.version = this.#head.apiVersion
     expected.correlationId = this.#head.correlationId
     expected.sentAtMs = nowMs
+    expected.tellsTopics = this.#look.tellsTopics
     this.#admission.charge = expected.charge
     expected.charge = charge
     expected.saslStep = this.#saslStep
     this.#saslStep = undefined
     expected.reply = undefined
+    this.#look.passed()
     this.#parts.age.requestForwarded()
   }
 
   /** A Produce went out whole: its records are known. */
-  #produced(): void {
+  #produced(nowMs: number): void {
     const { totals, estimates, context } = this.#parts
     const { frameBytes } = this.#head
     this.#admission.producesUnanswered = !this.#answered
-    this.#admission.charge.actual.producedRecords = this.#records
+    const { charge } = this.#admission
+    charge.actual.producedRecords = this.#records
+    if (this.#shares !== undefined) {
+      this.#shares.finish()
+      this.#parts.tracking?.settleProduced(charge, nowMs)
+    }
     context.counters.producedRecords += this.#records
     totals.produceRequests++
     totals.producedBytes += frameBytes
@@ -237,7 +243,7 @@ export class RequestStream implements SkimSink {
     }
     if (!this.#wholeEnough(from, to)) return from
     this.#parts.facts.sawClientId(bytes, this.#head.clientIdOffset, this.#head.clientIdLength)
-    if (!this.#lookAtGroup(bytes, view, from, to, nowMs)) return from
+    if (!this.#look.look(this.#head, bytes, view, from, to, nowMs)) return from
     if (!this.#mayGo(nowMs)) {
       this.stop = 'held'
       return from
@@ -276,21 +282,40 @@ export class RequestStream implements SkimSink {
     counters.requestBytes[slot] = (counters.requestBytes[slot] as number) + head.frameBytes
     this.started = true
     this.#answered = true
-    this.#skimming = false
+    this.#watching = undefined
+    this.#shares = undefined
     const at = head.bodyOffset >= 0 ? head.bodyOffset : Math.min(to, frameEnd)
     this.#bodyLeft = frameEnd - at
     this.#parts.totals.requests++
     if (head.apiKey === API_KEY.Produce) this.#watchProduce()
-    else if (head.apiKey === API_KEY.Fetch) this.#patchFetch(view, frameEnd, to, nowMs)
+    else if (isFetch(head.apiKey)) return this.#passFetch(view, from, at, frameEnd, to, nowMs)
     else if (isInspected(head.apiKey) && to >= frameEnd) return this.#inspect(bytes, frameEnd, nowMs)
     if (this.#bodyLeft === 0) this.#finish(nowMs)
     return at
   }
 
   #watchProduce(): void {
-    this.#skim.start(producePlan(this.#head.apiVersion), this.#bodyLeft)
-    this.#skimming = true
+    const { apiVersion, frameBytes } = this.#head
+    this.#watching = 'produce'
     this.#records = 0
+    if (!this.#look.tellsTopics) {
+      this.#skim.start(producePlan(apiVersion), this.#bodyLeft)
+      return
+    }
+    this.#skim.start(sharesPlan(API_KEY.Produce, apiVersion), this.#bodyLeft)
+    this.#shares = this.#parts.tracking?.produced
+    this.#shares?.begin(frameBytes)
+  }
+
+  /** A Fetch goes, with what has been looked at of it; returns up to where. */
+  #passFetch(view: DataView, from: number, bodyAt: number, frameEnd: number, to: number, nowMs: number): number {
+    const { fetchSeenBytes } = this.#look
+    if (this.#head.apiKey === API_KEY.Fetch) this.#patchFetch(view, frameEnd, to, nowMs)
+    const at = Math.max(bodyAt, from + fetchSeenBytes)
+    this.#bodyLeft = frameEnd - at
+    if (fetchSeenBytes > 0 && this.#parts.tracking?.fetchSkim.done === false) this.#watching = 'fetch'
+    if (this.#bodyLeft === 0) this.#finish(nowMs)
+    return at
   }
 
   #patchFetch(view: DataView, frameEnd: number, to: number, nowMs: number): void {
@@ -351,4 +376,8 @@ export class RequestStream implements SkimSink {
 
 function isInspected(apiKey: number): boolean {
   return apiKey === API_KEY.ApiVersions || apiKey === API_KEY.SaslHandshake || apiKey === API_KEY.SaslAuthenticate
+}
+
+function isFetch(apiKey: number): boolean {
+  return apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch
 }

@@ -13,6 +13,7 @@ import type { Expected } from './in-flight.ts'
 import { type ResponsePlan, responsePlan } from './response-plan.ts'
 import { BLANK_LIST_BYTES, blankListedNodes, blankTaggedNodes, replaceAddresses } from './rewrite.ts'
 import type { SessionParts } from './session-parts.ts'
+import type { TopicShares } from './topic-shares.ts'
 
 /** Why the stream took no more: bytes are missing, or the listener of a broker that the answer names is not up yet. */
 export type AnswerStop = 'needs_more' | 'needs_listener'
@@ -30,6 +31,8 @@ export class ResponseStream {
   #stampMs = 0
   #slot = 0
   #frameBytes = 0
+  /** The shares of an answer whose topics are told apart. */
+  #shares: TopicShares | undefined
   #records = 0
   #blankTail = false
 
@@ -91,7 +94,7 @@ export class ResponseStream {
     const visibleEnd = Math.min(to, from + frameBytes)
     if (expected.apiKey === API_KEY.ApiVersions)
       return this.#apiVersions(bytes, from, visibleEnd, frameBytes, expected, nowMs)
-    const plan = responsePlan(expected.apiKey, expected.version)
+    const plan = responsePlan(expected.apiKey, expected.version, expected.tellsTopics)
     if (plan === undefined) return this.#pass(expected, frameBytes, from, visibleEnd, nowMs)
     const bodyAt = responseBodyOffset(bytes, from, visibleEnd, expected.apiKey, expected.version)
     if (bodyAt < 0) return from
@@ -128,6 +131,9 @@ export class ResponseStream {
     if (!whole && mustBeWhole(plan, expected.apiKey, frameBytes)) return from
     const bodyBytes = frameBytes - (bodyAt - from)
     this.#sink.reset()
+    this.#shares = expected.tellsTopics ? this.#parts.tracking?.fetched : undefined
+    this.#sink.answerTopics = this.#shares
+    this.#shares?.begin(frameBytes)
     this.#skim.start(plan.skim, bodyBytes)
     if (plan.addresses === 'none' || !(whole || plan.addresses === 'head')) {
       // Streams: the body's first part is looked at by #passBody, like the rest.
@@ -138,6 +144,7 @@ export class ResponseStream {
       if (bodyBytes === 0) this.#finish(nowMs)
       return bodyAt
     }
+    this.#shares?.chunk(from, 0)
     const seenTo = this.#skim.run(bytes, view, bodyAt, visibleEnd, this.#sink)
     if (!whole && !this.#sink.markerSeen) return this.#headUnseen(from, visibleEnd)
     const addresses = this.#localAddresses()
@@ -201,6 +208,7 @@ export class ResponseStream {
       this.#sink.throttleAt = -1
       this.#sink.tagAt = -1
       this.#sink.countAt = -1
+      this.#shares?.chunk(from, this.#frameBytes - this.#bodyLeft)
       at = this.#skim.run(bytes, view, from, this.#skimEnd(from, end), this.#sink)
       this.#noticed(view, nowMs)
       if (this.#blankTail) this.#blank(bytes, from + this.#bodyLeft)
@@ -277,7 +285,7 @@ export class ResponseStream {
   }
 
   /** A Fetch answer has passed whole: its records are known. */
-  #fetched({ charge }: Expected, nowMs: number): void {
+  #fetched({ apiKey, charge }: Expected, nowMs: number): void {
     const { totals, estimates, context } = this.#parts
     context.counters.fetchedRecords += this.#records
     totals.fetchRequests++
@@ -287,6 +295,10 @@ export class ResponseStream {
     if (this.#records > 0) estimates.bytesPerFetchedRecord = this.#frameBytes / this.#records
     if (charge.empty) return
     charge.actual.fetchedRecords = this.#records
+    if (this.#shares !== undefined) {
+      this.#shares.finish()
+      this.#parts.tracking?.settleFetched(charge, apiKey, nowMs)
+    }
     charge.answered(nowMs)
     totals.throttleMs += charge.addedDelayMs
   }

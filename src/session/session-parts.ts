@@ -6,6 +6,7 @@ import type { FrameAge } from './frame-age.ts'
 import type { InFlight } from './in-flight.ts'
 import type { SaslObserver } from './observe-sasl.ts'
 import type { Outbox } from './outbox.ts'
+import type { TopicTracking } from './topic-tracking.ts'
 
 /** What a connection has done so far. */
 export interface SessionTotals {
@@ -71,4 +72,6 @@ export interface SessionParts {
   readonly totals: SessionTotals
   readonly estimates: Estimates
   readonly outbox: Outbox
+  /** Made when a quota first asks for topics. */
+  tracking: TopicTracking | undefined
 }

@@ -34,6 +34,7 @@ export class Session {
   readonly #requests: RequestStream
   readonly #answers: ResponseStream
   readonly #outbox: Outbox
+  readonly #parts: SessionParts
   #state: State = 'fresh'
   #software = ''
 
@@ -57,7 +58,9 @@ export class Session {
       totals: this.totals,
       estimates: noEstimates(),
       outbox,
+      tracking: undefined,
     }
+    this.#parts = parts
     this.#requests = new RequestStream(parts)
     this.#answers = new ResponseStream(parts)
   }
@@ -167,6 +170,7 @@ export class Session {
       this.#inFlight.shift()
     }
     this.#gate.close()
+    this.#parts.tracking?.close()
     this.#facts.forget()
   }
 

@@ -1,0 +1,103 @@
+/**
+ * What must be known of a request before it may go, beyond its head: the group that it names and whether it joins it, and, where a
+ * quota tells topics apart, the topics that it carries. Nothing is taken: what is looked at lies in the read buffer. Of a request
+ * that is longer than the buffer lets see, the visible part counts.
+ */
+import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
+import { INSPECT_BYTES_MAX } from '../bounds.ts'
+import { GroupPeek, namesGroup } from './group-of-request.ts'
+import type { SessionParts } from './session-parts.ts'
+import { TopicTracking } from './topic-tracking.ts'
+
+export class FrameLook {
+  /** The group that the request names as its own; undefined if none, or several. */
+  group: string | undefined
+  /** It joins that group anew. */
+  isJoin = false
+  /** Its topics are told apart, and those of its answer. */
+  tellsTopics = false
+  /** Of a Fetch whose topics are told apart: how much of the frame has been looked at, for good. */
+  fetchSeenBytes = 0
+
+  readonly #parts: SessionParts
+  readonly #groups: GroupPeek = new GroupPeek()
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+  }
+
+  /** The request has gone; the next one is another. */
+  passed(): void {
+    this.group = undefined
+    this.isJoin = false
+    this.tellsTopics = false
+    this.fetchSeenBytes = 0
+  }
+
+  /** Looks at the request at `from`, visible up to `to`. False: more of it must be there first. May be called again for the same one. */
+  look(head: RequestHead, bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
+    const { apiKey, bodyOffset } = head
+    if (bodyOffset < 0) return true
+    if (namesGroup(apiKey) && !this.#lookAtGroup(head, bytes, view, from, to, nowMs)) return false
+    if (apiKey === API_KEY.Produce) return this.#lookAtProduce(head, bytes, view, from, to, nowMs)
+    if (apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch) {
+      return this.#lookAtFetch(head, bytes, view, from, to, nowMs)
+    }
+    return true
+  }
+
+  #lookAtGroup(head: RequestHead, bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
+    const { apiKey, apiVersion, bodyOffset, frameBytes } = head
+    const frameEnd = from + frameBytes
+    const visibleEnd = Math.min(to, frameEnd)
+    const seen = this.#groups.look(apiKey, apiVersion, bytes, view, bodyOffset, visibleEnd, frameEnd - bodyOffset)
+    if (seen === 'more') return isEnough(from, to, frameBytes)
+    if (seen === 'none') return true
+    if (this.#groups.group !== '') this.group = this.#groups.group
+    this.isJoin = this.#groups.isJoin
+    this.#parts.facts.sawGroups(this.#groups.groups, this.#groups.isLeave, nowMs)
+    return true
+  }
+
+  #lookAtProduce(
+    head: RequestHead,
+    bytes: Uint8Array,
+    view: DataView,
+    from: number,
+    to: number,
+    nowMs: number,
+  ): boolean {
+    const { bodyOffset, frameBytes } = head
+    this.tellsTopics = this.#parts.facts.asksForTopics(API_KEY.Produce, nowMs)
+    if (!this.tellsTopics) return true
+    const frameEnd = from + frameBytes
+    const all = this.#tracking().look(head, bytes, view, Math.min(to, frameEnd), frameEnd - bodyOffset)
+    return all || isEnough(from, to, frameBytes)
+  }
+
+  /** Positions are followed request by request, so each is looked at once. */
+  #lookAtFetch(head: RequestHead, bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
+    const { apiKey, apiVersion, bodyOffset, frameBytes } = head
+    if (this.fetchSeenBytes > 0) return true
+    const { facts } = this.#parts
+    this.tellsTopics = facts.asksForTopics(apiKey, nowMs) || facts.chargesFor(apiKey, nowMs).measures('fetchRecords')
+    if (!this.tellsTopics) return true
+    if (!isEnough(from, to, frameBytes)) return false
+    const { fetchSkim, positions } = this.#tracking()
+    const frameEnd = from + frameBytes
+    fetchSkim.start(positions.begin(apiKey, apiVersion), frameEnd - bodyOffset)
+    this.fetchSeenBytes = fetchSkim.run(bytes, view, bodyOffset, Math.min(to, frameEnd), positions) - from
+    if (fetchSkim.done) positions.end()
+    return true
+  }
+
+  #tracking(): TopicTracking {
+    this.#parts.tracking ??= new TopicTracking(this.#parts.context.topics, this.#parts.facts)
+    return this.#parts.tracking
+  }
+}
+
+/** Whether no more will be seen of a request: it is here whole, or as much of it as is waited for. */
+function isEnough(from: number, to: number, frameBytes: number): boolean {
+  return to - from >= Math.min(frameBytes, INSPECT_BYTES_MAX)
+}
