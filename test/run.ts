@@ -15,7 +15,7 @@ import { spec } from 'node:test/reporters'
 import { parseArgs } from 'node:util'
 import { KAFKA_VERSION } from '../src/demo/kafka/cluster.ts'
 import { findJava, jarsUnavailable, kafkaJars } from '../src/demo/kafka/jars.ts'
-import { buildClient, buildKafkaTools, CLIENT_NAMES, clientAvailable } from './support/clients.ts'
+import { buildClient, buildKafkaConfigs, buildKafkaTools, CLIENT_NAMES, clientAvailable } from './support/clients.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const TEST_FILES = ['test/**/*.test.ts', 'protocol/**/*.test.ts']
@@ -191,6 +191,7 @@ async function prepare(): Promise<number> {
     if (available.ok) await buildClient(name)
     else missing.push(`the ${name} client ${available.why}`)
     if (name === 'java' && available.ok) await buildKafkaTools()
+    if (name === 'java' && available.ok) await buildKafkaConfigs()
     if (available.ok) console.log(`ready: the ${name} client`)
   }
   for (const line of missing) console.log(`missing: ${line}`)

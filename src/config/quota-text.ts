@@ -5,6 +5,7 @@ import type { Burst, Limit, Match, QuotaOverride, QuotaRule } from '../policy/qu
 /** A mapping of the file, ready for YAML or JSON. */
 export type Written = Readonly<Record<string, unknown>>
 
+/** Where two are as short, the first is taken. */
 const BYTE_UNITS: readonly (readonly [string, number])[] = [
   ['TB', 1e12],
   ['GB', 1e9],
@@ -14,8 +15,7 @@ const BYTE_UNITS: readonly (readonly [string, number])[] = [
   ['kB', 1e3],
   ['KiB', 2 ** 10],
 ]
-/** Numbers that are short to read; others stay in the smallest unit, where they are exact. */
-const SHORT = /^\d{1,4}(?:\.\d{1,3})?$/u
+const PLAIN_NUMBER = /^\d+(?:\.\d+)?$/u
 
 /** A quota of `quotas:`. Only of what Kafka's quotas need: no share, no ramp, no schedule. */
 export function writtenQuota({ name, limit, burst, match, per, overrides, mode }: QuotaRule): Written {
@@ -58,9 +58,18 @@ function writtenBurst(burst: Burst): string | number {
 /** A rate that `parseRate` reads as exactly this number: `5 MiB/s`, `1234567 B/s`, `0.5/s`. */
 export function rateText(dimension: Dimension, perSecond: number): string {
   if (perSecond === Number.POSITIVE_INFINITY) return 'unlimited'
-  const unit = UNITS[dimension] === 'bytes' ? ' B' : ''
-  if (perSecond * 3600 === 1) return `1${unit}/h`
-  if (unit === '') return `${perSecond}/s`
-  const short = BYTE_UNITS.find(([, size]) => SHORT.test(String(perSecond / size)) && perSecond >= size)
-  return short === undefined ? `${perSecond} B/s` : `${perSecond / short[1]} ${short[0]}/s`
+  const isBytes = UNITS[dimension] === 'bytes'
+  if (perSecond * 3600 === 1) return isBytes ? '1 B/h' : '1/h'
+  return isBytes ? `${shortestBytes(perSecond)}/s` : `${perSecond}/s`
+}
+
+/** The shortest way to write it that loses nothing: `5 MiB`, `1.5 kB`, `1234567 B`. */
+function shortestBytes(bytes: number): string {
+  let best = `${bytes} B`
+  for (const [unit, size] of BYTE_UNITS) {
+    const text = String(bytes / size)
+    const isExact = PLAIN_NUMBER.test(text) && bytes >= size && Number(text) * size === bytes
+    if (isExact && text.length < best.indexOf(' ')) best = `${text} ${unit}`
+  }
+  return best
 }

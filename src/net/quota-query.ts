@@ -27,18 +27,21 @@ const API_VERSIONS_VERSION = 0
 
 /** @throws QueryError whose message says what to do */
 export async function queryQuotas({ addresses, credentials, signal }: QuotaQueryOptions): Promise<ClusterQuotas> {
-  const failures: string[] = []
+  const failures: QueryError[] = []
   for (const address of addresses) {
     try {
       return await askAt(address, credentials, signal)
     } catch (error) {
       // Another broker would say the same of a login or a right that is missing.
-      const isLocal = error instanceof QueryError && (error.reason === 'unreachable' || error.reason === 'silent')
-      if (!isLocal) throw error
-      failures.push(error.reason === 'unreachable' ? `${formatAddress(address)}: ${error.message}` : error.message)
+      if (!(error instanceof QueryError) || error.reason === 'refused' || error.reason === 'aborted') throw error
+      const { reason, message } = error
+      failures.push(reason === 'unreachable' ? new QueryError(reason, `${formatAddress(address)}: ${message}`) : error)
     }
   }
-  throw new QueryError('unreachable', `no broker answers: ${failures.join('; ')}`)
+  const [first, ...more] = failures
+  if (first !== undefined && more.length === 0 && first.reason !== 'unreachable') throw first
+  const reason = failures.at(-1)?.reason ?? 'unreachable'
+  throw new QueryError(reason, `no broker answers: ${failures.map(({ message }) => message).join('; ')}`)
 }
 
 async function askAt(

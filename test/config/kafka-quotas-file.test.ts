@@ -115,6 +115,7 @@ describe('rateText', () => {
     const rate = fc.oneof(
       fc.double({ min: 1 / 3600, max: 1e12, noNaN: true }),
       fc.integer({ min: 1, max: 1_000_000_000 }),
+      fc.tuple(fc.integer({ min: 1, max: 9999 }), fc.constantFrom(1, 1e3, 1e6, 2 ** 20)).map(([n, unit]) => n * unit),
       fc.constantFrom(1 / 3600, 1, 1000, 1024, 5e6, 5 * 2 ** 20, 1.5e9, 1e12, 2 ** 30),
     )
     fc.assert(
@@ -127,8 +128,19 @@ describe('rateText', () => {
   })
 
   test('is short where it can be', () => {
-    const texts = [5e6, 5_242_880, 1500, 1_234_567, 999, 1e12].map((perSecond) => rateText('fetchBytes', perSecond))
-    assert.deepEqual(texts, ['5 MB/s', '5 MiB/s', '1.5 kB/s', '1234.567 kB/s', '999 B/s', '1 TB/s'])
+    const texts = [5e6, 5_242_880, 1500, 8192, 1_234_567, 1_001_000, 999, 1e12].map((perSecond) =>
+      rateText('fetchBytes', perSecond),
+    )
+    assert.deepEqual(texts, [
+      '5 MB/s',
+      '5 MiB/s',
+      '1.5 kB/s',
+      '8 KiB/s',
+      '1234567 B/s',
+      '1001 kB/s',
+      '999 B/s',
+      '1 TB/s',
+    ])
     assert.equal(rateText('newConnections', 20), '20/s')
     assert.equal(rateText('newConnections', Number.POSITIVE_INFINITY), 'unlimited')
   })

@@ -72,6 +72,17 @@ describe('queryQuotas', () => {
     )
   })
 
+  test('goes on past a broker that stops in the middle and one that speaks something else', async (context) => {
+    const stopping = await scriptedBroker(context, { [API_KEY.Metadata]: () => 'close' })
+    const foreign = await scriptedBroker(context, { [API_KEY.ApiVersions]: () => Buffer.from('SSH-2.0-OpenSSH') })
+    const broker = await scriptedBroker(context)
+    assert.equal((await ask([stopping.address, foreign.address, broker.address])).brokersCount, 2)
+    await assert.rejects(
+      ask([stopping.address, foreign.address]),
+      failsWith('foreign', /^no broker answers: .*instead of answering Metadata; .*does not speak Kafka/),
+    )
+  })
+
   test('asks no other broker after one refused', async (context) => {
     const broker = await scriptedBroker(context, {
       [API_KEY.DescribeClientQuotas]: () => ({ errorCode: ERROR_CODE.CLUSTER_AUTHORIZATION_FAILED }),

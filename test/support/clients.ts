@@ -203,6 +203,17 @@ export async function buildKafkaTools(): Promise<string> {
   return join(directory, 'jars', '*')
 }
 
+/** Kafka's own kafka-configs (`../clients/kafka-configs`): the command that runs it. */
+export async function buildKafkaConfigs(): Promise<Command> {
+  const source = join(PROGRAMS, 'kafka-configs')
+  const directory = await cached(`kafka-configs-${await folderKey(source)}`, (into) =>
+    maven(source, into, 'dependency:copy-dependencies'),
+  )
+  // The source itself: Java compiles it in memory.
+  const program = join(source, 'KafkaConfigs.java')
+  return { command: 'java', args: [...JAVA_FLAGS, '-cp', join(directory, 'jars', '*'), program] }
+}
+
 async function maven(source: string, into: string, ...goals: string[]): Promise<void> {
   await runTool('mvn', ['-q', '-B', '-f', join(source, 'pom.xml'), `-Dinto.directory=${into}`, ...goals])
 }

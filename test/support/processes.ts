@@ -53,6 +53,11 @@ export class LineProcess {
     return this.#stderr
   }
 
+  /** One more line on its stdin. */
+  send(line: string): void {
+    this.#child.stdin.write(`${line}\n`)
+  }
+
   /** Asks by stdin, and kills what does not listen. */
   async stop(): Promise<void> {
     this.#child.stdin.end('stop\n')
