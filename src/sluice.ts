@@ -47,6 +47,7 @@ export interface BrokerStatus {
 export interface QuotaStatus {
   readonly name: string
   readonly dimension: string
+  /** Infinity (null in JSON) where only overrides limit. */
   readonly limitPerSecond: number
   readonly mode: 'enforce' | 'observe'
 }

@@ -46,6 +46,7 @@ export function formatExact(count: number): string {
 
 /** A limit in the unit of its dimension: bytes for `…Bytes`, plain numbers otherwise. */
 export function formatLimit(dimension: string, perSecond: number): string {
+  if (perSecond === Number.POSITIVE_INFINITY) return 'unlimited but for overrides'
   return dimension.endsWith('Bytes') ? formatByteRate(perSecond) : `${formatCount(perSecond)}/s`
 }
 

@@ -21,8 +21,10 @@ export function parseBurst(
     checkBurstMs(burstMs, text)
     return { seconds: burstMs / 1000 }
   }
-  const limited = RATE_DIMENSIONS.filter((dimension) => Number.isFinite(limit[dimension]))
-  const [unit, other] = new Set(limited.map((dimension) => UNITS[dimension]))
+  const known = RATE_DIMENSIONS.filter((dimension) => limit[dimension] !== undefined)
+  const limited = known.filter((dimension) => Number.isFinite(limit[dimension]))
+  // Where all are unlimited the amount is for the overrides.
+  const [unit, other] = new Set((limited.length > 0 ? limited : known).map((dimension) => UNITS[dimension]))
   if (unit === undefined) return DEFAULT_BURST // the limit itself is at fault
   if (other !== undefined) {
     throw new RangeError(`"${text}" fits either the ${unit} or the ${other}; write a time like 2s, or make two quotas`)

@@ -44,6 +44,7 @@ export function checkQuota(quota: Mapping, path: Path): DocumentFault[] {
   }
   return [
     ...checkEmpty(quota['limit'], [...path, 'limit']),
+    ...checkLimitsSomebody(scene),
     ...checkBurst(quota, scene, scene.limit, path),
     ...checkTwice(quota, 'per', path),
     ...checkMatches(quota, path, scene.dimensions),
@@ -74,6 +75,19 @@ function readLimit(written: unknown): Limits {
 function checkEmpty(limit: unknown, path: Path): DocumentFault[] {
   const isEmpty = isMapping(limit) && Object.keys(limit).length === 0
   return isEmpty ? [{ path, message: 'an empty limit; give produceBytes, fetchBytes, requests or another' }] : []
+}
+
+/** What the quota itself does not limit, something in it must. */
+function checkLimitsSomebody({ quota, path, limit }: Scene): DocumentFault[] {
+  const parts = [...mappingsAt(quota, 'overrides', path), ...mappingsAt(quota, 'schedule', path)]
+  const limits = parts.map(({ value }) => readLimit(value['limit']))
+  return DIMENSIONS.filter((dimension) => limit[dimension] === Number.POSITIVE_INFINITY)
+    .filter((dimension) => !limits.some((own) => Number.isFinite(own[dimension])))
+    .map((dimension) => ({
+      path: [...path, 'limit'],
+      key: dimension,
+      message: `unlimited, and no override or window limits ${dimension} either; give one a limit, or leave it out here`,
+    }))
 }
 
 function checkBurst(mapping: Mapping, { dimensions }: Scene, limit: Limits, path: Path): DocumentFault[] {

@@ -185,13 +185,11 @@ export function parseLimitOrNone(dimension: Dimension, value: string): number {
   return value === 'unlimited' ? Number.POSITIVE_INFINITY : parseLimit(dimension, value)
 }
 
-/** `whole`: of the quota itself, which cannot be without a limit. */
-function limitOf(whole: boolean): z.ZodType<LimitDocument> {
+/** `unlimited` lifts one; a quota that is unlimited itself has overrides or windows that limit. */
+function limitSection(): z.ZodType<LimitDocument> {
   const shape = DIMENSIONS.map((dimension) => {
     const form = isLevel(dimension) ? LEVEL : UNITS[dimension] === 'bytes' ? BYTE_RATE : COUNT_RATE
-    const one = whole
-      ? text((value) => parseLimit(dimension, value), form)
-      : text((value) => parseLimitOrNone(dimension, value), { anyOf: [form, { enum: ['unlimited'] }] })
+    const one = text((value) => parseLimitOrNone(dimension, value), { anyOf: [form, { enum: ['unlimited'] }] })
     return [dimension, one.optional().describe(DIMENSION_HELP[dimension])] as const
   })
   return section(Object.fromEntries(shape), DIMENSION_HINTS) as unknown as z.ZodType<LimitDocument>
@@ -253,7 +251,7 @@ const override: z.ZodType<OverrideDocument> = section(
   {
     ...matchShape,
     not: exceptions.optional().describe(NOT_HELP),
-    limit: limitOf(false)
+    limit: limitSection()
       .optional()
       .describe('Limits of these keys; what is absent stays as in the quota. unlimited lifts one.'),
     burst: burst.optional(),
@@ -281,7 +279,7 @@ const window: z.ZodType<WindowDocument> = section({
   timeZone: string(parseTimeZone, { examples: ['Europe/Berlin'] })
     .optional()
     .describe('Whose clock is meant. Default UTC.'),
-  limit: limitOf(false).describe(
+  limit: limitSection().describe(
     'Limits while the window is open; what is absent stays as it is. unlimited lifts one.',
   ),
   burst: burst.optional(),
@@ -304,7 +302,9 @@ export const quota: z.ZodType<QuotaDocument> = section({
     },
     { pattern: QUOTA_NAME.source },
   ).describe('Name in metrics, logs and explain.'),
-  limit: limitOf(true).describe('What is limited, and to how much.'),
+  limit: limitSection().describe(
+    'What is limited, and to how much; unlimited where only overrides or windows of the schedule limit.',
+  ),
   burst: burst.optional(),
   match: match.optional().describe('Whom it concerns: every field given must match. Absent: all requests.'),
   exempt: exceptions.optional().describe('Whom it does not concern: the same as match.not.'),

@@ -31,7 +31,8 @@ export const PLAIN_FIELDS: readonly PlainField[] = [
 ]
 
 /**
- * Units a second by dimension; of `connections` and `inFlight`, how many at a time. In an override, Infinity lifts the limit.
+ * Units a second by dimension; of `connections` and `inFlight`, how many at a time. Infinity: no limit; in an override it lifts the
+ * quota's, in a quota only its overrides and windows limit.
  */
 export type Limit = Readonly<Partial<Record<Dimension, number>>>
 

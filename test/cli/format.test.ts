@@ -40,6 +40,7 @@ const TABLE: readonly (readonly [got: string, expected: string])[] = [
   [formatLimit('produceBytes', 5e6), '5 MB/s'],
   [formatLimit('requests', 2_000), '2 k/s'],
   [formatLimit('requests', 2), '2/s'],
+  [formatLimit('requests', Number.POSITIVE_INFINITY), 'unlimited but for overrides'],
   [formatAddress({ host: '127.0.0.1', port: 9092 }), '127.0.0.1:9092'],
   [formatAddress({ host: '::1', port: 9092 }), '[::1]:9092'],
 ]

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { parse } from 'yaml'
+import { loadConfig } from '../../src/config/config.ts'
 import { kafkaQuotasDocument, kafkaQuotasYaml, type QuotaSource } from '../../src/config/kafka-quotas-file.ts'
 import { rateText } from '../../src/config/quota-text.ts'
 import { parseRate } from '../../src/config/units.ts'
@@ -90,6 +91,38 @@ describe('kafkaQuotasYaml', () => {
     const none = kafkaQuotasYaml(source, translateKafkaQuotas([], { mode: 'enforce', times: 1 }))
     assert.match(none, /has no quota that limits anybody/)
     assert.deepEqual(parse(none), { upstream: { bootstrap: ['kafka-0:9092', 'kafka-1:9092'] }, quotas: [] })
+  })
+
+  test('read as a configuration, it is the rules that were written', () => {
+    const name = fc.option(fc.constantFrom('a', 'b*', '/c/', 'd\\', '', 'ANONYMOUS', 'true'))
+    const rate = fc.constantFrom(0, 1, 1024, 5e6, 1_234_567, 0.3, 2 ** 63)
+    const values = fc.record(
+      { producer_byte_rate: rate, consumer_byte_rate: rate, controller_mutation_rate: rate, request_percentage: rate },
+      { requiredKeys: [] },
+    )
+    const entity = fc
+      .record({ user: name, 'client-id': name }, { requiredKeys: [] })
+      .filter((parts) => Object.keys(parts).length > 0)
+    const ofAddress = fc.record({
+      entity: fc.record({ ip: fc.constantFrom(null, '10.0.0.1', '::1', 'host.example') }),
+      values: fc.record({ connection_creation_rate: rate }),
+    })
+    const quotas = fc.uniqueArray(fc.oneof(fc.record({ entity, values }), ofAddress), {
+      selector: (quota) => JSON.stringify(Object.entries(quota.entity).sort()),
+      maxLength: 12,
+    })
+    fc.assert(
+      fc.property(quotas, fc.constantFrom('enforce', 'observe'), (entries, mode) => {
+        const translation = translateKafkaQuotas(entries, { mode, times: 1 })
+        const text = kafkaQuotasYaml(SOURCE, translation)
+        const config = loadConfig({ file: { path: 'sluice.yaml', text }, flags: {}, env: {} })
+        assert.deepEqual(
+          config.quotas,
+          translation.quotas.map(({ rule }) => rule),
+        )
+      }),
+      { numRuns: 300 },
+    )
   })
 
   test('its YAML is the document, whatever the names', () => {

@@ -141,6 +141,26 @@ describe('a file', () => {
     assert.doesNotThrow(() => new PolicySet(quotas), 'the policy takes all of it')
   })
 
+  test('a quota without a limit of its own, for overrides and windows only', () => {
+    const { quotas } = load(`
+quotas:
+  - name: named
+    limit: { produceBytes: unlimited, requests: unlimited }
+    burst: 3s
+    per: [clientId]
+    overrides: [{ clientId: a, limit: { produceBytes: 1 MB/s } }]
+    schedule: [{ during: "* 1 * * *", limit: { requests: 1/s } }]
+  - name: amount
+    limit: { produceBytes: unlimited }
+    burst: 2 MB
+    per: [clientId]
+    overrides: [{ clientId: a, limit: { produceBytes: 1 MB/s } }]
+`)
+    assert.deepEqual(quotas[0]?.limit, { produceBytes: Number.POSITIVE_INFINITY, requests: Number.POSITIVE_INFINITY })
+    assert.deepEqual(quotas[0]?.burst, { seconds: 3 })
+    assert.deepEqual(quotas[1]?.burst, { amount: 2e6 })
+  })
+
   test('follows the quotas of the cluster, in either spelling', () => {
     const follow = (text: string): unknown => load(text).followKafka
     assert.equal(follow(''), undefined)
@@ -182,6 +202,14 @@ describe('what contradicts itself', () => {
         '3:80 quotas[0].limit.records: unknown key; did you mean produceRecords or fetchRecords?',
         '3:103 quotas[0].limit.commits: "MB" is a unit of bytes, and this counts commits; write 1/s or 1k/s',
         '3:118 quotas[0].limit.joins: a rate of 0 would stop the client for good; leave the quota out, or give the least rate that is useful',
+      ],
+    ],
+    'a quota that limits nobody': [
+      quota(
+        'limit: { requests: unlimited, joins: unlimited }, per: [clientId], overrides: [{ clientId: a, limit: { joins: 1/s } }]',
+      ),
+      [
+        '3:25 quotas[0].limit.requests: unlimited, and no override or window limits requests either; give one a limit, or leave it out here',
       ],
     ],
     "Kafka's own names of limits": [

@@ -85,10 +85,14 @@ function importQuotas(...flags: readonly string[]): Promise<string> {
   return runTool(process.execPath, [COMMAND, 'import-quotas', ...flags])
 }
 
-async function passwordFile(context: TestContext, password: string): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'sluice-password-'))
+async function temporaryDirectory(context: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-kafka-quotas-'))
   context.after(() => rm(directory, { recursive: true }))
-  const path = join(directory, 'password')
+  return directory
+}
+
+async function passwordFile(context: TestContext, password: string): Promise<string> {
+  const path = join(await temporaryDirectory(context), 'password')
   await writeFile(path, `${password}\n`)
   return path
 }
@@ -98,6 +102,11 @@ async function importWithAndWithoutLogin(context: TestContext, kafka: KafkaClust
   assert.deepEqual(parse(yaml), { upstream: { bootstrap: [kafka.internalBootstrap] }, quotas: EXPECTED })
   assert.match(yaml, /# - user bob: request_percentage 50 has no equivalent/)
   assert.match(yaml, /\(one broker\)/)
+  const path = join(await temporaryDirectory(context), 'sluice.yaml')
+  await writeFile(path, yaml)
+  const checked = await runTool(process.execPath, [COMMAND, 'check-config', path])
+  assert.match(checked, /kafka-produce: produceBytes 6 kB\/s/)
+  assert.match(checked, /kafka-mutations: mutations unlimited but for overrides/)
 
   const asAdmin = ['--bootstrap', kafka.bootstrap, '--user', 'admin']
   const right = await passwordFile(context, PASSWORDS.admin)
