@@ -6,7 +6,9 @@
  */
 import { SHARES_MAX, SWEEP_BUCKETS, SWEEP_FULL_BUCKETS } from '../bounds.ts'
 import { FlowTable, type ShareTerms } from './flow-table.ts'
+import { nameOf, overflowNameOf, partsOf } from './names.ts'
 import { Ramps, type RampView } from './ramps.ts'
+import { Rounds } from './rounds.ts'
 import { ShareQueue } from './share-queue.ts'
 import { TokenBuckets } from './token-buckets.ts'
 
@@ -48,8 +50,8 @@ export class BucketTable {
   readonly #pins: number[] = []
   readonly #isOverflow: boolean[] = []
   readonly #free: number[] = []
-  /** Slots that nobody holds, the longest idle first. */
-  readonly #idle = new Set<number>()
+  /** Slots that nobody holds. */
+  readonly #idle = new Rounds<number>()
   #overflowBuckets = 0
   #overflows = 0
 
@@ -96,8 +98,7 @@ export class BucketTable {
     this.sweep(nowMs, SWEEP_BUCKETS)
     if (this.#hasRoom(nowMs)) return this.#open(name, false, ratePerMs, burstMs, nowMs, rampEndsAtMs)
     this.#overflows++
-    // Keys with a rate of their own (overrides) share with their like, or each would change the rate of all the others.
-    const overflowName = `overflow\0${quota}\0${dimension}\0${ratePerMs}\0${burstMs}`
+    const overflowName = overflowNameOf(quota, dimension, ratePerMs, burstMs)
     const overflowSlot = this.#slots.get(overflowName)
     if (overflowSlot !== undefined) return this.#hold(overflowSlot, ratePerMs, burstMs, nowMs, rampEndsAtMs)
     return this.#open(overflowName, true, ratePerMs, burstMs, nowMs, rampEndsAtMs)
@@ -180,7 +181,7 @@ export class BucketTable {
     return this.#holders[slot] ?? 0
   }
 
-  /** Looks at up to `slotsMax` idle buckets, the longest idle first, and forgets those that have refilled. Returns how many. */
+  /** Looks at up to `slotsMax` idle buckets, the next of the round, and forgets those that have refilled. Returns how many. */
   sweep(nowMs: number, slotsMax: number): number {
     return this.#sweep(nowMs, slotsMax, false)
   }
@@ -216,12 +217,8 @@ export class BucketTable {
   }
 
   #view(slot: number, nowMs: number): BucketView {
-    const [, quota = '', dimension = '', ...key] = this.#names[slot]!.split('\0')
-    const isOverflow = this.isOverflow(slot)
     return {
-      quota,
-      dimension,
-      key: isOverflow ? '' : key.join('\0'),
+      ...partsOf(this.#names[slot]!),
       slot,
       balance: this.level(slot, nowMs),
       debtMs: this.debtMs(slot, nowMs),
@@ -229,7 +226,7 @@ export class BucketTable {
       burstMs: this.burst(slot),
       usedUnits: this.usedUnits(slot),
       holders: this.holders(slot),
-      isOverflow,
+      isOverflow: this.isOverflow(slot),
       queuedMs: this.shares.queuedMs(slot),
       ramp: this.rampOf(slot),
     }
@@ -280,16 +277,11 @@ export class BucketTable {
 
   #sweep(nowMs: number, slotsMax: number, isRoomShort: boolean): number {
     let forgotten = 0
-    let left = Math.min(slotsMax, this.#idle.size)
-    for (const slot of this.#idle) {
-      if (left-- === 0) break
-      this.#idle.delete(slot)
-      if (this.#isForgettable(slot, nowMs, isRoomShort)) {
-        this.#forget(slot)
-        forgotten++
-      } else {
-        this.#idle.add(slot) // last in line
-      }
+    for (let left = Math.min(slotsMax, this.#idle.size); left > 0; left--) {
+      const slot = this.#idle.next()!
+      if (!this.#isForgettable(slot, nowMs, isRoomShort)) continue
+      this.#forget(slot)
+      forgotten++
     }
     return forgotten
   }
@@ -301,6 +293,7 @@ export class BucketTable {
   }
 
   #forget(slot: number): void {
+    this.#idle.delete(slot)
     this.#flows.forget(slot)
     this.#ramps.forget(slot)
     this.#slots.delete(this.#names[slot]!)
@@ -309,8 +302,4 @@ export class BucketTable {
     this.#isOverflow[slot] = false
     this.#free.push(slot)
   }
-}
-
-function nameOf(quota: string, dimension: string, key: string): string {
-  return `key\0${quota}\0${dimension}\0${key}`
 }

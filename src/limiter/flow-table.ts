@@ -5,6 +5,7 @@
  */
 import { SWEEP_BUCKETS, SWEEP_FULL_BUCKETS } from '../bounds.ts'
 import { HIGH, LOW, NORMAL, type Rank } from './rank-tree.ts'
+import { Rounds } from './rounds.ts'
 import { type Flow, ShareLine } from './share-line.ts'
 import type { TokenBuckets } from './token-buckets.ts'
 
@@ -32,8 +33,8 @@ export class FlowTable {
   readonly #lines: (ShareLine | undefined)[] = []
   readonly #flows: (Flow | undefined)[] = []
   readonly #freeFlows: number[] = []
-  /** Flows that nobody holds and that have no frames, the longest idle first. */
-  readonly #idle = new Set<Flow>()
+  /** Flows that nobody holds and that have no frames. */
+  readonly #idle = new Rounds<Flow>()
   #flowCount = 0
   #overflowFlows = 0
   #overflows = 0
@@ -149,17 +150,12 @@ export class FlowTable {
 
   #sweep(nowMs: number, flowsMax: number, isRoomShort: boolean): number {
     let forgotten = 0
-    let left = Math.min(flowsMax, this.#idle.size)
-    for (const flow of this.#idle) {
-      if (left-- === 0) break
-      this.#idle.delete(flow)
-      if (this.#isForgettable(flow, nowMs, isRoomShort)) {
-        flow.line.forget(flow)
-        this.#forgetFlow(flow)
-        forgotten++
-      } else {
-        this.#idle.add(flow) // last in line
-      }
+    for (let left = Math.min(flowsMax, this.#idle.size); left > 0; left--) {
+      const flow = this.#idle.next()!
+      if (!this.#isForgettable(flow, nowMs, isRoomShort)) continue
+      flow.line.forget(flow)
+      this.#forgetFlow(flow)
+      forgotten++
     }
     return forgotten
   }

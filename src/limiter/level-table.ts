@@ -11,6 +11,7 @@
  * another, further keys of a quota share its overflow gauge.
  */
 import { LEVELS_MAX } from '../bounds.ts'
+import { nameOf, overflowNameOf, partsOf } from './names.ts'
 
 /**
  * Who waits in line. `ready` says that a place is kept for it: it takes it with `tryEnter`, now or later, or gives it up with
@@ -79,7 +80,7 @@ export class LevelTable {
     if (slot !== undefined) return this.#hold(slot, max)
     if (this.#slots.size - this.#overflowGauges < this.#gaugesMax) return this.#open(name, false, max)
     this.#overflows++
-    const overflowName = `overflow\0${quota}\0${dimension}\0${max}`
+    const overflowName = overflowNameOf(quota, dimension, max)
     const overflowSlot = this.#slots.get(overflowName)
     return overflowSlot === undefined ? this.#open(overflowName, true, max) : this.#hold(overflowSlot, max)
   }
@@ -168,9 +169,7 @@ export class LevelTable {
 
   #view(slot: number): LevelView {
     const { name, isOverflow, count, max, holders, line } = this.#at(slot)
-    const [, quota = '', dimension = '', ...key] = name.split('\0')
-    const who = { quota, dimension, key: isOverflow ? '' : key.join('\0'), slot }
-    return { ...who, count, max, waiting: line?.size ?? 0, holders, isOverflow }
+    return { ...partsOf(name), slot, count, max, waiting: line?.size ?? 0, holders, isOverflow }
   }
 
   #at(slot: number): Gauge {
@@ -204,10 +203,6 @@ export class LevelTable {
     this.#free.push(slot)
     if (gauge.isOverflow) this.#overflowGauges--
   }
-}
-
-function nameOf(quota: string, dimension: string, key: string): string {
-  return `key\0${quota}\0${dimension}\0${key}`
 }
 
 /** Takes a waiter out of the line, if it is in it. */

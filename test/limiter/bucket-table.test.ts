@@ -136,6 +136,53 @@ describe('BucketTable', () => {
     assert.equal(table.capDebt(slot, 200, 0), 50)
   })
 
+  test('counts what was used, from when the bucket was opened', () => {
+    const table = new BucketTable(2)
+    const slot = acquire(table, 'a', 0)
+    table.reserve(slot, 300, 0)
+    table.settle(slot, 100, 0)
+    table.cancel(slot, 50, 0)
+    table.capDebt(slot, 0, 0)
+    assert.equal(table.usedUnits(slot), 350)
+    table.release(slot)
+    assert.equal(table.sweep(100, 1), 1)
+    assert.equal(acquire(table, 'b', 100), slot)
+    assert.equal(table.usedUnits(slot), 0)
+  })
+
+  test('tells rate and burst as they are', () => {
+    const table = new BucketTable(2)
+    const slot = acquire(table, 'a', 0)
+    assert.deepEqual([table.rate(slot), table.burst(slot)], [1, 100])
+    table.acquire('q', 'produceBytes', 'a', 3, 7, 0)
+    assert.deepEqual([table.rate(slot), table.burst(slot)], [3, 7])
+  })
+
+  test('shows its buckets without making any', () => {
+    const table = new BucketTable(1)
+    assert.equal(table.peek('q', 'produceBytes', 'a\0b', 0), undefined)
+    assert.equal(table.size, 0)
+    const slot = acquire(table, 'a\0b', 0)
+    const overflow = acquire(table, 'c', 0)
+    table.reserve(slot, 150, 0)
+    const flow = table.acquireShare(slot, { key: 'k', weight: 1, priority: 'low', minimum: 0.1 }, 0)
+    table.shares.startAtMs(table.shares.enqueue(flow, 30, 0), 0)
+    const who = { quota: 'q', dimension: 'produceBytes', ratePerMs: 1, burstMs: 100, ramp: undefined, holders: 1 }
+    const first = { balance: -40, debtMs: 40, usedUnits: 150, isOverflow: false, queuedMs: 30 }
+    const second = { balance: 100, debtMs: 0, usedUnits: 0, isOverflow: true, queuedMs: 0 }
+    assert.deepEqual(
+      [...table.entries(10)],
+      [
+        { ...who, key: 'a\0b', slot, ...first },
+        { ...who, key: '', slot: overflow, ...second },
+      ],
+    )
+    assert.deepEqual(table.peek('q', 'produceBytes', 'a\0b', 10), [...table.entries(10)][0])
+    const ramping = table.acquire('r', 'requests', '', 1, 100, 0, 9000)
+    assert.equal([...table.entries(0)].at(-1)?.ramp?.endsAtMs, 9000)
+    assert.equal(table.rampOf(ramping)?.limitPerMs, 1)
+  })
+
   test('releasing more often than acquiring is a bug and throws', () => {
     const table = new BucketTable(2)
     const slot = acquire(table, 'a', 0)
@@ -143,4 +190,17 @@ describe('BucketTable', () => {
     assert.throws(() => table.release(slot), RangeError)
     assert.throws(() => table.release(77), RangeError)
   })
+})
+
+test('100,000 buckets in debt are kept, and more keys than that share', () => {
+  const table = new BucketTable(100_000)
+  for (let i = 0; i < 100_000; i++) {
+    const slot = acquire(table, `k${i}`, 0)
+    table.reserve(slot, 1000, 0)
+    table.release(slot)
+  }
+  for (let i = 0; i < 1000; i++) table.release(acquire(table, `more${i}`, 0))
+  assert.equal(table.overflows, 1000)
+  assert.equal(table.size, 100_001)
+  assert.equal(table.debtMs(acquire(table, 'k0', 0), 0), 900)
 })

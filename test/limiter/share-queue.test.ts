@@ -1,52 +1,379 @@
 /** One divided bucket, frame by frame: whose turn it is, what it is charged, and when to ask again. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { DEBT_MAX_MS, SHARE_ASK_MAX_MS, SHARE_ASKS_PER_MS, SHARE_AWAIT_MS } from '../../src/bounds.ts'
 import { BucketTable } from '../../src/limiter/bucket-table.ts'
 import type { ShareTerms } from '../../src/limiter/flow-table.ts'
+import type { ShareQueue } from '../../src/limiter/share-queue.ts'
 
-/** A bucket of 1 unit per ms and a burst of 100 ms. */
-function divided(): { table: BucketTable; slot: number; flow: (key: string, terms?: Partial<ShareTerms>) => number } {
-  const table = new BucketTable(10)
-  const slot = table.acquire('q', 'produceBytes', '', 1, 100, 0)
-  const flow = (key: string, terms: Partial<ShareTerms> = {}): number =>
-    table.acquireShare(slot, { key, weight: 1, priority: 'normal', minimum: 0.1, ...terms }, 0)
-  return { table, slot, flow }
+interface Divided {
+  readonly table: BucketTable
+  readonly shares: ShareQueue
+  readonly slot: number
+  flow(key: string, terms?: Partial<ShareTerms>): number
+  /** Frames of 10 units each unless told otherwise. */
+  frames(flow: number, count: number, cost?: number, nowMs?: number): number[]
+  /** Which of these have their turn by then. */
+  due(tickets: readonly number[], nowMs: number): number[]
 }
 
-describe('a divided bucket', () => {
+/** A bucket of 1 unit per ms and a burst of 100 ms, with a debt. */
+function divided(debtMs = 0, burstMs = 100): Divided {
+  const table = new BucketTable(10)
+  const slot = table.acquire('q', 'produceBytes', '', 1, burstMs, 0)
+  if (debtMs > 0) table.reserve(slot, burstMs + debtMs, 0)
+  const { shares } = table
+  let lastMs = 0
+  return {
+    table,
+    shares,
+    slot,
+    flow: (key, terms = {}) =>
+      table.acquireShare(slot, { key, weight: 1, priority: 'normal', minimum: 0.1, ...terms }, lastMs),
+    frames: (flow, count, cost = 10, nowMs = lastMs) =>
+      Array.from({ length: count }, () => shares.enqueue(flow, cost, nowMs)),
+    due: (tickets, nowMs) => {
+      lastMs = nowMs
+      return tickets.filter((ticket) => shares.startAtMs(ticket, nowMs) === nowMs)
+    },
+  }
+}
+
+describe('turns', () => {
   test('out of debt and without a line, a frame starts at once', () => {
-    const { table, slot, flow } = divided()
+    const { table, shares, slot, flow, due } = divided()
     const a = flow('a')
     for (let i = 0; i < 3; i++) {
-      const ticket = table.shares.enqueue(a, 50, 0)
-      assert.equal(table.shares.startAtMs(ticket, 0), 0)
-      table.shares.start(ticket, 0)
+      const ticket = shares.enqueue(a, 50, 0)
+      assert.equal(shares.startAtMs(ticket, 0), 0)
+      shares.start(ticket, 0)
     }
     assert.equal(table.debtMs(slot, 0), 50)
-    const late = table.shares.enqueue(a, 50, 0)
-    assert.equal(table.shares.startAtMs(late, 0), 50)
-    assert.equal(table.debtMs(slot, 0), 50, 'what waits is not charged')
-    assert.equal(table.shares.queuedMs(slot), 50)
-    assert.equal(table.shares.startAtMs(late, 50), 50)
-    assert.equal(table.shares.queuedMs(slot), 0)
+    assert.equal(table.usedUnits(slot), 150)
+    const late = shares.enqueue(a, 50, 0)
+    assert.equal(shares.startAtMs(late, 0), 50)
+    assert.equal(shares.startAtMs(late, 49.5), 50.5, 'not before a timer can tell')
+    assert.equal(table.debtMs(slot, 0), 50 - 49.5, 'what waits is not charged')
+    assert.deepEqual(due([late], 50), [late])
+    assert.equal(table.debtMs(slot, 50), 50, 'what is due is')
+    shares.start(late, 50)
+    assert.equal(table.debtMs(slot, 50), 50, 'once')
   })
 
-  test('in debt, turns go by weight', () => {
-    const { table, slot, flow } = divided()
-    const flows = [flow('a', { weight: 1 }), flow('b', { weight: 3 })]
-    table.reserve(slot, 1000, 0)
-    const tickets = flows.flatMap((f) => Array.from({ length: 8 }, () => [f, table.shares.enqueue(f, 10, 0)] as const))
-    const order: number[] = []
-    for (let nowMs = 900; order.length < 8; nowMs += 10) {
-      for (const [f, ticket] of tickets.splice(0)) {
-        if (table.shares.startAtMs(ticket, nowMs) > nowMs) {
-          tickets.push([f, ticket])
-        } else {
-          table.shares.start(ticket, nowMs)
-          order.push(f)
-        }
-      }
+  test('go by weight, and in order inside a flow', () => {
+    const { flow, frames, due } = divided(1000)
+    const a = frames(flow('a'), 3)
+    const b = frames(flow('b', { weight: 3 }), 6)
+    assert.deepEqual(due([...a, ...b], 999), [])
+    const rows: [number, number[]][] = [
+      [1000, [a[0]!]],
+      [1010, [b[0]!]],
+      [1020, [b[1]!]],
+      [1030, [b[2]!]],
+      [1040, [a[1]!]],
+      [1050, [b[3]!]],
+    ]
+    const before: number[] = []
+    for (const [nowMs, tickets] of rows) {
+      before.push(...tickets)
+      assert.deepEqual(
+        due([...a, ...b], nowMs),
+        [...before].sort((x, y) => x - y),
+        `at ${nowMs}`,
+      )
     }
-    assert.equal(order.filter((f) => f === flows[1]).length, 6, order.join())
+  })
+
+  test('that nobody fetched yet are dealt all the same, to whom they belong', () => {
+    const { shares, flow, frames, due } = divided(1000)
+    const [a, b] = [frames(flow('a'), 4), frames(flow('b'), 4)]
+    // Only b's last frame is asked about, when 30 units are to be had.
+    assert.ok(shares.startAtMs(b[3]!, 1020) > 1020)
+    assert.deepEqual(due([...a, ...b], 1020), [a[0], a[1], b[0]])
+  })
+
+  test('are given back by who does not go', () => {
+    const { table, slot, shares, flow, frames, due } = divided(1000)
+    const [a, b] = [frames(flow('a'), 2), frames(flow('b'), 2)]
+    due(a, 1000)
+    shares.cancel(a[0]!, 1000)
+    assert.equal(table.debtMs(slot, 1000), 0)
+    assert.equal(table.usedUnits(slot), 1100)
+    assert.deepEqual(due([a[1]!, ...b], 1000), [b[0]], 'nobody is ahead, and b has waited longer')
+    assert.deepEqual(due([a[1]!, ...b], 1010), [a[1], b[0]])
+    shares.cancel(b[1]!, 1010)
+    assert.equal(table.debtMs(slot, 1010), 10, 'nothing was charged for it')
+  })
+})
+
+describe('a key that was told its turn', () => {
+  // a has weight 4, so that after one frame it is still a's turn.
+  function awaiting(): Divided & { a: number; b: number; first: number; other: number } {
+    const made = divided(1000)
+    const [a, b] = [made.flow('a', { weight: 4 }), made.flow('b')]
+    const [first] = made.frames(a, 1)
+    const [earlier, other] = made.frames(b, 2)
+    assert.deepEqual(made.due([other!], 1000), [])
+    assert.deepEqual(made.due([other!], 1010), [])
+    made.shares.start(first!, 1010)
+    made.shares.start(earlier!, 1010)
+    const [next] = made.frames(a, 1, 10, 1010)
+    assert.deepEqual(made.due([other!], 1020), [], 'it is the turn of a')
+    return { ...made, a, b, first: next!, other: other! }
+  }
+
+  test('is waited for, until it has come', () => {
+    const { shares, a, first, other, frames, due } = awaiting()
+    assert.deepEqual(due([other], 1020 + SHARE_AWAIT_MS), [], 'out of debt, but a is awaited')
+    shares.start(first, 1025)
+    const [second] = frames(a, 1, 10, 1025)
+    assert.deepEqual(due([second!, other], 1030), [second])
+  })
+
+  test('but not for long', () => {
+    const { other, due } = awaiting()
+    assert.deepEqual(due([other], 1020.5 + SHARE_AWAIT_MS), [other])
+  })
+
+  test('and not if it brings nothing more', () => {
+    const { shares, first, other, due } = awaiting()
+    shares.start(first, 1029)
+    assert.deepEqual(due([other], 1029), [], 'the next frame may come at this very moment')
+    assert.deepEqual(due([other], 1030), [other])
+  })
+
+  test('nor if it went away', () => {
+    const { shares, first, other, due } = awaiting()
+    shares.cancel(first, 1021)
+    assert.deepEqual(due([other], 1021), [other])
+  })
+
+  test('is awaited as long as one of its frames is not fetched', () => {
+    const { shares, flow, frames, due } = divided(1000)
+    const a = frames(flow('a', { weight: 100 }), 2)
+    const b = frames(flow('b'), 2)
+    due(b, 1000)
+    due(b, 1010)
+    due(b, 1020)
+    shares.start(a[0]!, 1021)
+    assert.deepEqual(due([b[1]!], 1035), [])
+    shares.start(a[1]!, 1036)
+    assert.deepEqual(due([b[1]!], 1037), [b[1]])
+  })
+})
+
+describe('a frame that another quota keeps back', () => {
+  test('blocks nobody, and joins the end of its flow’s queue when its time has come', () => {
+    const { shares, flow, frames, due } = divided(1000)
+    const a = frames(flow('a'), 3)
+    shares.setNotBefore(a[0]!, 1015, 0)
+    assert.equal(shares.startAtMs(a[0]!, 10), 1015)
+    assert.equal(shares.queuedMs(0), 20)
+    assert.deepEqual(due(a, 1000), [a[1]])
+    assert.deepEqual(due(a, 1010), [a[1], a[2]])
+    assert.deepEqual(due(a, 1019), [a[1], a[2]])
+    assert.deepEqual(due(a, 1020), a)
+  })
+
+  test('may be kept back longer or let go earlier', () => {
+    const { shares, flow, frames, due } = divided(50)
+    const a = frames(flow('a'), 1)
+    shares.setNotBefore(a[0]!, 500, 0)
+    shares.setNotBefore(a[0]!, 300, 100)
+    assert.equal(shares.startAtMs(a[0]!, 100), 300)
+    shares.setNotBefore(a[0]!, 90, 100)
+    assert.deepEqual(due(a, 100), a)
+    shares.setNotBefore(a[0]!, 700, 100)
+    assert.deepEqual(due(a, 100), a, 'a turn is kept')
+  })
+
+  test('leaves the line when it is kept back only then', () => {
+    const { shares, flow, frames, due } = divided(50)
+    const a = frames(flow('a'), 2)
+    assert.equal(shares.startAtMs(a[1]!, 0), 60)
+    shares.setNotBefore(a[0]!, 0, 0)
+    assert.equal(shares.startAtMs(a[0]!, 0), 50, 'it has kept its place')
+    shares.setNotBefore(a[0]!, 200, 0)
+    assert.deepEqual(due(a, 50), [a[1]])
+    shares.cancel(a[0]!, 50)
+    assert.throws(() => shares.startAtMs(a[0]!, 200), RangeError)
+  })
+
+  test('is not forgotten by a clock that is set back', () => {
+    const { shares, flow, frames, due } = divided(0)
+    const a = frames(flow('a'), 1, 10, 1_000_000)
+    shares.setNotBefore(a[0]!, 1_000_500, 1_000_000)
+    assert.equal(shares.startAtMs(a[0]!, 20_000), 20_500)
+    assert.deepEqual(due(a, 20_500), a)
+  })
+})
+
+describe('a frame that goes before its turn', () => {
+  test('deepens the debt, and its flow pays', () => {
+    const { table, slot, shares, flow, frames, due } = divided(1000)
+    const [a, b] = [frames(flow('a'), 2), frames(flow('b'), 3)]
+    shares.start(a[0]!, 900)
+    assert.equal(table.debtMs(slot, 900), 110)
+    assert.deepEqual(due([a[1]!, ...b], 1010), [b[0]])
+    assert.deepEqual(due([a[1]!, ...b], 1020), [a[1], b[0]])
+    assert.deepEqual(due([a[1]!, ...b], 1040), [a[1], ...b])
+  })
+
+  test('also while it is kept back', () => {
+    const { table, slot, shares, flow, frames } = divided(0)
+    const a = frames(flow('a'), 1, 300)
+    shares.setNotBefore(a[0]!, 5000, 0)
+    shares.start(a[0]!, 0)
+    assert.equal(table.debtMs(slot, 0), 200)
+    assert.throws(() => shares.start(a[0]!, 0), RangeError)
+  })
+
+  test('does not shut its flow out for longer than debts last', () => {
+    const { table, slot, shares, flow, frames, due } = divided(0)
+    const [a, b] = [flow('a'), flow('b')]
+    for (let i = 0; i < 100; i++) shares.start(frames(a, 1, 5000)[0]!, 0)
+    table.capDebt(slot, 0, 0)
+    const [mine] = frames(a, 1)
+    const others = frames(b, 10 + DEBT_MAX_MS / 1000, 1000)
+    due(others, 0)
+    let nowMs = 0
+    for (; due([mine!], nowMs).length === 0; nowMs += 100) due(others, nowMs)
+    assert.ok(nowMs <= DEBT_MAX_MS + 1000 && nowMs >= DEBT_MAX_MS - 1000, `${nowMs}`)
+  })
+})
+
+describe('costs known late', () => {
+  test('correct the bucket and the flow', () => {
+    const { table, slot, shares, flow, frames, due } = divided(1000)
+    const [fa, fb] = [flow('a'), flow('b')]
+    const [a, b] = [frames(fa, 3), frames(fb, 3)]
+    assert.deepEqual(due([...a, ...b], 1000), [a[0]])
+    shares.start(a[0]!, 1000)
+    shares.settle(fa, 20, 1000)
+    assert.equal(table.debtMs(slot, 1000), 30)
+    assert.deepEqual(due([a[1]!, a[2]!, ...b], 1050), [...b], 'b has three turns for three times the cost')
+    shares.settle(fa, -10, 1050)
+    assert.equal(table.debtMs(slot, 1050), 0)
+    assert.deepEqual(due([a[1]!, a[2]!, ...b], 1050), [a[1], ...b])
+  })
+})
+
+describe('estimates', () => {
+  test('count the debt, what is ahead in the flow and what the others are served meanwhile', () => {
+    const { shares, flow, frames } = divided(20)
+    const [fa, fb] = [flow('a'), flow('b', { weight: 3 })]
+    const a = frames(fa, 3)
+    assert.deepEqual(
+      a.map((ticket) => shares.startAtMs(ticket, 0)),
+      [20, 30, 40],
+    )
+    const b = frames(fb, 3, 2)
+    for (const ticket of b) shares.startAtMs(ticket, 0)
+    assert.deepEqual(
+      a.map((ticket) => shares.startAtMs(ticket, 0)),
+      [20, 20 + 10 + 30, 20 + 20 + 60],
+    )
+    assert.deepEqual(
+      b.map((ticket) => Math.round(1000 * shares.startAtMs(ticket, 0)) / 1000),
+      [20, 22.667, 25.333],
+    )
+    assert.equal(shares.waitMs(fa, 0), 20 + 30 + 90)
+    assert.equal(shares.waitMs(flow('c'), 0), 20)
+    assert.equal(shares.queuedMs(0), 36)
+    shares.cancel(a[1]!, 0)
+    assert.equal(shares.queuedMs(0), 26)
+    assert.ok(shares.startAtMs(a[2]!, 0) <= 20 + 10 + 30)
+  })
+
+  test('count what higher classes are served', () => {
+    const { shares, flow, frames } = divided(20)
+    const high = flow('a', { priority: 'high' })
+    const low = flow('b', { priority: 'low' })
+    for (const ticket of frames(high, 2)) shares.startAtMs(ticket, 0)
+    const l = frames(low, 2, 4)
+    assert.equal(shares.startAtMs(l[0]!, 0), 20)
+    assert.equal(Math.round(shares.startAtMs(l[1]!, 0) * 1e6), 20e6 + 40e6)
+  })
+
+  test(`are never further away than ${SHARE_ASK_MAX_MS} ms, unless very many wait`, () => {
+    const { shares, flow, frames } = divided(10_000)
+    const a = flow('a')
+    const [first] = frames(a, 1)
+    assert.equal(shares.startAtMs(first!, 0), SHARE_ASK_MAX_MS)
+    const many = frames(a, SHARE_ASK_MAX_MS * SHARE_ASKS_PER_MS * 3 - 1)
+    assert.equal(shares.startAtMs(many.at(-1)!, 0), 3 * SHARE_ASK_MAX_MS)
+  })
+
+  test('without a line are the debt, for whom nothing is owed', () => {
+    const { table, slot, shares, flow } = divided(70)
+    const a = flow('a')
+    assert.equal(shares.waitMs(a, 0), 70)
+    assert.equal(shares.waitMs(a, 60), 10)
+    assert.equal(shares.queuedMs(slot), 0)
+    assert.equal(shares.queuedMs(table.acquire('q', 'requests', '', 1, 100, 0)), 0)
+  })
+})
+
+describe('changes while frames wait', () => {
+  test('of weight count at once', () => {
+    const { flow, frames, due } = divided(1000)
+    const [a, b] = [frames(flow('a'), 4), frames(flow('b'), 4)]
+    due(a, 999)
+    flow('b', { weight: 3 })
+    assert.deepEqual(due([...a, ...b], 1040), [a[0], a[1], b[0], b[1], b[2]])
+  })
+
+  test('of class move the flow, with what it is ahead of the others', () => {
+    const { flow, frames, due } = divided(1000)
+    const [a, b] = [frames(flow('a'), 3), frames(flow('b'), 3)]
+    due([...a, ...b], 1010)
+    flow('b', { priority: 'high' })
+    assert.deepEqual(due([...a, ...b], 1030), [a[0], ...b])
+    const c = frames(flow('c', { priority: 'high' }), 2)
+    due(c, 1030)
+    flow('a', { priority: 'high' })
+    assert.deepEqual(due([...c, ...a], 1040), [c[0], a[0]])
+  })
+
+  test('of the minimum are the bucket’s', () => {
+    const { flow, frames, due } = divided(1000)
+    const high = frames(flow('a', { priority: 'high' }), 8)
+    const low = frames(flow('b', { priority: 'low' }), 8)
+    flow('a', { priority: 'high', minimum: 0.5 })
+    assert.equal(due(low, 1070).length, 4)
+    assert.equal(due(high, 1070).length, 4)
+  })
+})
+
+describe('tickets', () => {
+  test('are used again, and one that was given back is none', () => {
+    const { shares, flow, frames } = divided(0)
+    const a = flow('a')
+    const [first, second] = frames(a, 2)
+    shares.start(first!, 0)
+    shares.cancel(second!, 0)
+    assert.deepEqual(frames(a, 2).sort(), [first, second].sort())
+    for (const call of [
+      () => shares.startAtMs(99, 0),
+      () => shares.start(99, 0),
+      () => shares.cancel(-1, 0),
+      () => shares.setNotBefore(99, 0, 0),
+    ]) {
+      assert.throws(call, RangeError)
+    }
+  })
+
+  test('are for flows that somebody holds, and keep the flow and its bucket when it is let go', () => {
+    const { table, slot, shares, flow, frames } = divided(1000)
+    const a = flow('a')
+    const [ticket] = frames(a, 1)
+    table.releaseShare(a)
+    table.release(slot)
+    assert.throws(() => shares.enqueue(a, 1, 0), RangeError)
+    assert.equal(table.sweep(1e9, 10), 0)
+    assert.equal(shares.startAtMs(ticket!, 1000), 1000)
+    shares.start(ticket!, 1000)
+    assert.equal(table.sweep(1e9, 10), 1)
+    assert.throws(() => shares.enqueue(a, 1, 0), RangeError)
   })
 })
