@@ -175,6 +175,9 @@ export const LABELS_MAX = 500
 export const LABEL_NAME_CHARS_MAX = 317
 export const LABEL_VALUE_CHARS_MAX = 256
 
+/** Largest file of labels: as Kubernetes' own bound for annotations. */
+export const LABELS_FILE_BYTES_MAX = 262_144
+
 /** How often the cluster may be asked for its own quotas: often enough to follow, not so often that brokers notice. */
 export const FOLLOW_INTERVAL_MIN_MS = 1_000
 export const FOLLOW_INTERVAL_MAX_MS = 3_600_000

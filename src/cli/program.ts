@@ -7,6 +7,7 @@ import { demoCommand } from './demo.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
 import { importQuotasCommand } from './import-quotas.ts'
 import { runCommand } from './run.ts'
+import { schemaCommand } from './schema.ts'
 import type { Terminal } from './terminal.ts'
 
 const EXAMPLES = `
@@ -45,6 +46,7 @@ function buildProgram(terminal: Terminal, finish: Finish): Command {
   program.addCommand(demoCommand(terminal, finish))
   program.addCommand(checkConfigCommand(terminal, finish))
   program.addCommand(importQuotasCommand(terminal, finish))
+  program.addCommand(schemaCommand(terminal, finish))
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()

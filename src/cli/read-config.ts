@@ -1,5 +1,7 @@
-/** From a command line to a Config: finds and reads the file; everything about its content is `config/`'s. */
-import { readFileSync } from 'node:fs'
+/** From a command line to a Config: finds and reads the files; everything about their content is `config/`'s. */
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { CONFIG_FILE_BYTES_MAX, LABELS_FILE_BYTES_MAX } from '../bounds.ts'
 import { type Config, ConfigError, type ConfigFlags, loadConfig } from '../config/config.ts'
 
 /** The flags of `run` as commander gives them. */
@@ -7,26 +9,79 @@ export interface RunFlags extends ConfigFlags {
   readonly config?: string
 }
 
+type Environment = Readonly<Record<string, string | undefined>>
+
 /** Reads the file that `--config` or SLUICE_CONFIG names, if any, and merges it with flags and environment. Throws ConfigError. */
-export function readConfig(flags: RunFlags, env: Readonly<Record<string, string | undefined>>): Config {
-  const { config: flagPath, ...rest } = flags
-  const path = flagPath ?? (env['SLUICE_CONFIG'] || undefined)
-  if (path === undefined) return loadConfig({ flags: rest, env })
-  return loadConfig({ file: { path, text: readText(path) }, flags: rest, env })
+export function readConfig(flags: RunFlags, env: Environment): Config {
+  const file = configFileOf(flags, env)
+  return file === undefined ? loadConfig({ flags, env }) : file.load(file.readText())
+}
+
+/** The configuration file of one command line, undefined where there is none. */
+export function configFileOf(flags: RunFlags, env: Environment): ConfigFile | undefined {
+  const path = flags.config ?? (env['SLUICE_CONFIG'] || undefined)
+  return path === undefined ? undefined : new ConfigFile(path, flags, env)
+}
+
+/** A configuration file that is read now and later again. */
+export class ConfigFile {
+  readonly path: string
+  readonly #flags: ConfigFlags
+  readonly #env: Environment
+  /** By path. Labels are read once: a change of them needs a restart, and must not keep the quotas from being reloaded. */
+  readonly #labelTexts = new Map<string, string>()
+
+  constructor(path: string, flags: ConfigFlags, env: Environment) {
+    this.path = path
+    this.#flags = flags
+    this.#env = env
+  }
+
+  /** @throws ConfigError */
+  readText(): string {
+    try {
+      return readBounded(this.path, CONFIG_FILE_BYTES_MAX)
+    } catch (error) {
+      const message = `cannot read the configuration: ${(error as Error).message}`
+      throw new ConfigError([{ path: '', line: 0, column: 0, message }], this.path)
+    }
+  }
+
+  /** @throws ConfigError with every fault of the text, the flags and the environment */
+  load(text: string): Config {
+    return loadConfig({
+      file: { path: this.path, text },
+      flags: this.#flags,
+      env: this.#env,
+      readLabels: (path) => this.#readLabels(path),
+    })
+  }
+
+  #readLabels(path: string): string {
+    const known = this.#labelTexts.get(path)
+    if (known !== undefined) return known
+    const text = readBounded(resolve(dirname(this.path), path), LABELS_FILE_BYTES_MAX)
+    this.#labelTexts.set(path, text)
+    return text
+  }
 }
 
 const READ_FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
   EACCES: 'this user may not read it',
   EISDIR: 'it is a directory, not a file',
 }
 
-function readText(path: string): string {
+/** @throws RangeError that says why it cannot be read */
+function readBounded(path: string, bytesMax: number): string {
   try {
+    const { size } = statSync(path)
+    if (size > bytesMax) throw new RangeError(`it has ${size} bytes; at most ${bytesMax}`)
     return readFileSync(path, 'utf8')
   } catch (error) {
+    if (error instanceof RangeError) throw error
     const { code, message } = error as NodeJS.ErrnoException
-    const why = READ_FAULTS[code ?? ''] ?? message
-    throw new ConfigError([{ path: '', line: 0, column: 0, message: `cannot read the configuration: ${why}` }], path)
+    throw new RangeError(READ_FAULTS[code ?? ''] ?? message)
   }
 }

@@ -9,7 +9,7 @@ import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { EXIT_FAILURE, type Finish } from './exit-code.ts'
 import { formatLimit } from './format.ts'
 import { installLastResort } from './last-resort.ts'
-import { type RunFlags, readConfig } from './read-config.ts'
+import { configFileOf, type RunFlags, readConfig } from './read-config.ts'
 import { startFault } from './start-fault.ts'
 import { ConfigHealth, supervise } from './supervise.ts'
 import type { Terminal } from './terminal.ts'
@@ -23,8 +23,8 @@ Examples:
   $ kafka-sluice run --config sluice.yaml
       kill -HUP reloads the file
 
-Each flag has an environment variable: --produce-rate is SLUICE_PRODUCE_RATE. Flags win over the environment, the
-environment over the file.
+Each flag has an environment variable: --produce-rate is SLUICE_PRODUCE_RATE, --label is SLUICE_LABELS (a,b). Flags
+win over the environment, the environment over the file.
 `
 
 /** Builds the command. */
@@ -39,13 +39,19 @@ export function runCommand(terminal: Terminal, finish: Finish): Command {
     .option('--fetch-rate <rate>', 'what each client id may fetch')
     .option('--request-rate <rate>', 'requests of each client id: 100/s')
     .option('--observe', 'compute every quota and report it, but slow nobody')
+    .option('--label <name=value>', 'a label of this workload, for quotas to match; may be repeated', collect)
     .option('--log-level <level>', LOG_LEVELS.join(', '))
     .addHelpText('after', EXAMPLES)
     .action(async (flags: RunFlags) => finish(await run(flags, terminal)))
 }
 
+function collect(label: string, before: readonly string[] = []): readonly string[] {
+  return [...before, label]
+}
+
 async function run(flags: RunFlags, terminal: Terminal): Promise<number> {
-  const config = readConfig(flags, terminal.env)
+  const file = configFileOf(flags, terminal.env)
+  const config = file === undefined ? readConfig(flags, terminal.env) : file.load(file.readText())
   const logger = createLogger({ level: config.log.level, pretty: terminal.isTerminal, colour: terminal.colour })
   const counters = new Counters()
   const health = new ConfigHealth()
@@ -53,14 +59,13 @@ async function run(flags: RunFlags, terminal: Terminal): Promise<number> {
   if (sluice === undefined) return EXIT_FAILURE
   installLastResort(process, logger, (exitCode) => process.exit(exitCode))
   logStart(logger, config, sluice)
-  const hasFile = flags.config !== undefined || Boolean(terminal.env['SLUICE_CONFIG'])
   return supervise({
     sluice,
     counters,
     health,
     logger,
     signals: terminal.signals,
-    readConfig: hasFile ? () => readConfig(flags, terminal.env) : undefined,
+    readConfig: file === undefined ? undefined : () => file.load(file.readText()),
   })
 }
 

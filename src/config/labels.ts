@@ -4,7 +4,8 @@
  */
 import { LABEL_NAME_CHARS_MAX, LABEL_VALUE_CHARS_MAX, LABELS_MAX } from '../bounds.ts'
 
-const LABEL_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?$/u
+/** What a name of a label looks like. */
+export const LABEL_NAME: RegExp = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?$/u
 
 /** Labels that a pod's own variables give, by the names that the Kubernetes documentation uses for them. */
 export const POD_VARIABLES: Readonly<Record<string, string>> = {

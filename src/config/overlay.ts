@@ -77,6 +77,15 @@ const SETTINGS: readonly { flag: keyof ConfigFlags; name: string; variable?: str
   },
 ]
 
+/** Every setting by its flag and its variable, for people. */
+export function settingNames(): readonly { readonly flag: string; readonly variable: string }[] {
+  return SETTINGS.map((setting) => ({ flag: `--${setting.name}`, variable: variableOf(setting) }))
+}
+
+function variableOf({ name, variable }: { readonly name: string; readonly variable?: string }): string {
+  return variable ?? `SLUICE_${name.toUpperCase().replaceAll('-', '_')}`
+}
+
 /** Lays environment and flags over a document, which is changed; returns what is wrong with them. */
 export function overlay(
   document: RawDocument,
@@ -99,9 +108,10 @@ export function overlay(
       merge(document, 'labels', { [label]: parseLabelValue(value) })
     })
   }
-  for (const { flag, name, variable = `SLUICE_${name.toUpperCase().replaceAll('-', '_')}`, apply } of SETTINGS) {
-    put(variable, env[variable] || undefined, apply)
-    for (const value of [flags[flag] ?? []].flat()) put(`--${name}`, String(value), apply)
+  for (const setting of SETTINGS) {
+    const variable = variableOf(setting)
+    put(variable, env[variable] || undefined, setting.apply)
+    for (const value of [flags[setting.flag] ?? []].flat()) put(`--${setting.name}`, String(value), setting.apply)
   }
   return faults
 }

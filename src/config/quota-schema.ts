@@ -18,7 +18,7 @@ import { compilePattern } from '../policy/match.ts'
 import { compileAddress } from '../policy/match-address.ts'
 import { type Match, type MatchField, PLAIN_FIELDS, type PlainField } from '../policy/quota-rule.ts'
 import type { LimitDocument, OverrideDocument, QuotaDocument, WindowDocument } from './document.ts'
-import { parseLabelName } from './labels.ts'
+import { LABEL_NAME, parseLabelName } from './labels.ts'
 import {
   BURST,
   BYTE_RATE,
@@ -37,12 +37,17 @@ import { parseDuring, parseTimeZone } from './timetable.ts'
 import { parseDuration, parseLevel, parsePercent, parseRate } from './units.ts'
 
 /** A pattern of any field but the address. */
-export const pattern: z.ZodType<string, string> = string((value) => compilePattern(value).text, {
-  maxLength: PATTERN_CHARS_MAX,
-  examples: ['checkout-*'],
-})
+export const pattern: z.ZodType<string, string> = string(
+  (value) => compilePattern(value).text,
+  { maxLength: PATTERN_CHARS_MAX, examples: ['checkout-*'] },
+  'pattern',
+)
 
-const address = string((value) => compileAddress(value).text, { examples: ['10.0.0.0/8', '10.1.2.3', 'fd00::/8'] })
+const address = string(
+  (value) => compileAddress(value).text,
+  { examples: ['10.0.0.0/8', '10.1.2.3', 'fd00::/8'] },
+  'address',
+)
 
 const api = string(
   (value) => {
@@ -53,9 +58,11 @@ const api = string(
     )
   },
   { anyOf: [{ enum: API_NAMES }, { pattern: '[*?]|^/.*/[iu]*$' }] },
+  'api',
 )
 
-const PATTERN_HELP = 'Exactly, as a glob (* and ?) or a /regular expression/; one or a list.'
+/** What every pattern is. */
+export const PATTERN_HELP = 'Exactly, as a glob (* and ?) or a /regular expression/; one or a list.'
 
 const FIELD_HELP: Readonly<Record<PlainField, string>> = {
   clientId: `client.id of the request; '' if it has none. ${PATTERN_HELP}`,
@@ -100,7 +107,7 @@ const matchShape = {
         .describe(FIELD_HELP[field]),
     ]),
   ) as Record<PlainField, z.ZodOptional<z.ZodType<string[], string | string[]>>>),
-  labels: named(parseLabelName, listOf(pattern))
+  labels: named(parseLabelName, { pattern: LABEL_NAME.source }, listOf(pattern))
     .refine((labels) => Object.keys(labels).length <= LABELS_MAX, `at most ${LABELS_MAX} labels`)
     .optional()
     .describe(LABELS_HELP),
@@ -119,6 +126,7 @@ function toMatch({ labels = {}, ...fields }: MatchInput): Match {
 const exception = section(matchShape, FIELD_HINTS)
   .transform(toMatch)
   .refine((match) => Object.keys(match).length > 0, 'an empty match excepts everybody; name whom it is for')
+  .meta({ id: 'match' })
 
 const A_MATCH = 'expected a match like { clientId: a }, or a list of them'
 
@@ -217,7 +225,7 @@ export function parseField(value: string): MatchField {
   throw new RangeError(`"${value}" is no field${hint ?? suggestion(value, [...PLAIN_FIELDS, 'labels.NAME'])}`)
 }
 
-const field = string(parseField, { anyOf: [{ enum: PLAIN_FIELDS }, { pattern: '^labels\\.' }] })
+const field = string(parseField, { anyOf: [{ enum: PLAIN_FIELDS }, { pattern: '^labels\\.' }] }, 'field')
 
 const fields = z.union([
   field.transform((one) => [one]),
@@ -332,4 +340,4 @@ export const quota: z.ZodType<QuotaDocument> = section({
     .max(SCHEDULE_WINDOWS_MAX, `at most ${SCHEDULE_WINDOWS_MAX} windows`)
     .optional()
     .describe('Other limits at certain times; the first window that is open counts.'),
-})
+}).meta({ id: 'quota' })

@@ -43,12 +43,12 @@ export function text<T>(parse: (value: string) => T, json: JsonForm): z.ZodType<
     .meta({ json })
 }
 
-/** As `text`, where a number in the file is most likely a mistake. */
-export function string<T>(parse: (value: string) => T, json: JsonForm = {}): z.ZodType<T, string> {
+/** As `text`, where a number in the file is most likely a mistake. With an `id` the JSON Schema has it once, however often it is used. */
+export function string<T>(parse: (value: string) => T, json: JsonForm = {}, id?: string): z.ZodType<T, string> {
   return z
     .string({ error: notText })
     .transform((value, context) => attempt(() => parse(value), context))
-    .meta({ json: { type: 'string', ...json } })
+    .meta({ json: { type: 'string', ...json }, ...(id === undefined ? {} : { id }) })
 }
 
 function notText({ input }: { readonly input?: unknown }): string {
@@ -76,9 +76,13 @@ export function listOf<T>(
 /** A mapping of names, each checked, to values. */
 export function named<T, In>(
   parseName: (name: string) => unknown,
+  nameForm: JsonForm,
   value: z.ZodType<T, In>,
 ): z.ZodType<Record<string, T>> {
-  const name = z.string().superRefine((written, context) => void attempt(() => parseName(written), context))
+  const name = z
+    .string()
+    .superRefine((written, context) => void attempt(() => parseName(written), context))
+    .meta({ json: { type: 'string', ...nameForm } })
   return z.record(name, value, {
     error: (issue) => (issue.code === 'invalid_type' ? 'expected a mapping of names to values' : undefined),
   })

@@ -17,7 +17,7 @@ import {
 } from '../bounds.ts'
 import { parseAddress, parseAddresses, parseBrokerPorts, parseHost } from './addresses.ts'
 import { type Document, type FollowKafka, LOG_LEVELS, type QuotasDocument } from './document.ts'
-import { parseLabelName, parseLabelValue } from './labels.ts'
+import { LABEL_NAME, parseLabelName, parseLabelValue } from './labels.ts'
 import { exceptions, mode, pattern, quota } from './quota-schema.ts'
 import { count, DURATION, named, port, SIZE, section, string, text } from './schema-parts.ts'
 import { parseAmount, parseDuration } from './units.ts'
@@ -147,7 +147,7 @@ export const configSchema: z.ZodType<Document> = section(
     listen: listen.optional(),
     admin: admin.optional(),
     mode: mode.optional().describe('observe: every quota only observes, whatever its own mode. Default enforce.'),
-    labels: named(parseLabelName, string(parseLabelValue))
+    labels: named(parseLabelName, { pattern: LABEL_NAME.source }, string(parseLabelValue))
       .refine((labels) => Object.keys(labels).length <= LABELS_MAX, `at most ${LABELS_MAX} labels`)
       .optional()
       .describe('Labels of the workload that this process stands beside, for quotas to match.'),

@@ -57,6 +57,7 @@ describe('help and version', () => {
     ['demo', '--help'],
     ['check-config', '--help'],
     ['import-quotas', '--help'],
+    ['schema', '--help'],
   ]) {
     test(`${args.join(' ')} has examples and fits 100 columns`, async () => {
       const { exitCode, out } = await cli(args)
@@ -78,6 +79,7 @@ describe('help and version', () => {
       '--fetch-rate',
       '--request-rate',
       '--observe',
+      '--label',
       '--log-level',
       '--help',
     ])
@@ -99,6 +101,8 @@ describe('wrong command lines exit 2', () => {
     [['run', '--config', '/'], /it is a directory/],
     [['check-config'], /missing required argument/],
     [['check-config', 'absent.yaml'], /absent\.yaml.*there is no such file/],
+    [['run', '--upstream', 'k:9092', '--label', 'app'], /--label: "app" is no label; write name=value/],
+    [['schema', '--out'], /argument missing/],
     [['demo', '--seconds', '1'], /5 to 3600/],
     [['demo', '--seconds', 'x'], /whole number/],
     [['demo', '--produce-rate', 'fast'], /produce-?rate/i],
@@ -160,6 +164,24 @@ describe('check-config', () => {
   test('does not look at the environment', async () => {
     const path = file('no-upstream.yaml', 'quotas: []\n')
     assert.equal((await cli(['check-config', path], { SLUICE_UPSTREAM: 'kafka:9092' })).exitCode, 2)
+  })
+})
+
+describe('schema', () => {
+  test('prints the JSON Schema, or the reference, or writes it to a file', async () => {
+    const { exitCode, out, err } = await cli(['schema'])
+    assert.deepEqual([exitCode, err], [0, ''])
+    assert.equal(JSON.parse(out).$schema, 'https://json-schema.org/draft/2020-12/schema')
+    const path = join(directory, 'sluice.schema.json')
+    assert.deepEqual(await cli(['schema', '--out', path]), { exitCode: 0, out: '', err: '' })
+    assert.equal(readFileSync(path, 'utf8'), out)
+    assert.match((await cli(['schema', '--markdown'])).out, /^# Configuration reference\n/)
+  })
+
+  test('says why it cannot write, and exits 1', async () => {
+    const { exitCode, err } = await cli(['schema', '--out', join(directory, 'absent', 'x.json')])
+    assert.equal(exitCode, 1)
+    assert.match(err, /^cannot write .*x\.json: /)
   })
 })
 
