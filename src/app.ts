@@ -29,7 +29,7 @@ import { behaviourOf } from './policy/client-libraries.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
 import type { SessionContext } from './session/context.ts'
 import { Counters } from './session/counters.ts'
-import type { BrokerStatus, QuotaStatus, Sluice, SluiceStatus } from './sluice.ts'
+import type { BrokerStatus, ConfigReport, QuotaStatus, ReloadOutcome, Sluice, SluiceStatus } from './sluice.ts'
 import { LogLimiter } from './telemetry/log-limiter.ts'
 import type { Logger } from './telemetry/logger.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -39,8 +39,10 @@ import { packageVersion } from './version.ts'
 export interface SluiceDependencies {
   readonly logger: Logger
   readonly counters?: Counters
-  /** Whether the configuration file, as it stands, is the one in force; a reload that failed makes it false. */
-  readonly configValid?: () => boolean
+  /** Whether the configuration file, as it stands, is the one in force; a reload that failed makes it invalid. */
+  readonly configReport?: () => ConfigReport
+  /** Reads the file again, for `POST /api/reload`. */
+  readonly reload?: () => ReloadOutcome
 }
 
 /**
@@ -131,7 +133,7 @@ class App implements Sluice {
     })
   }
 
-  async start({ configValid }: SluiceDependencies): Promise<void> {
+  async start({ configReport, reload }: SluiceDependencies): Promise<void> {
     const { listen: where, admin } = this.#config
     this.#bootstrapServer = await listen(where.host, where.port, (socket) =>
       this.#gateway.accept(socket, () => this.#bootstrapCandidates()),
@@ -143,12 +145,14 @@ class App implements Sluice {
         version: packageVersion(),
         kafkaProtocol: KAFKA_VERSION,
         quotas: () => this.#quotas(),
-        configValid: configValid ?? (() => true),
+        configValid: () => configReport?.().valid ?? true,
       })
       this.#admin = await startAdmin({
         ...admin,
         metrics,
         status: () => this.status(),
+        configReport,
+        reload,
         onError: (error, path) => this.#logger.error({ event: 'admin_failed', path, err: error }, `${path} failed`),
       })
     }

@@ -182,6 +182,15 @@ export const LABELS_FILE_BYTES_MAX = 262_144
 export const FOLLOW_INTERVAL_MIN_MS = 1_000
 export const FOLLOW_INTERVAL_MAX_MS = 3_600_000
 
+/** How long a configuration file must stand still before it is read: editors and tools write in several steps. */
+export const CONFIG_SETTLE_MS = 300
+
+/** A file that never stands still is read after so long anyway. */
+export const CONFIG_SETTLE_MAX_MS = 5_000
+
+/** How often the file is looked at where no event comes: network mounts and some container mounts send none. */
+export const CONFIG_POLL_MS = 3_000
+
 /** Faults shown at once; a file with more is not a sluice configuration. */
 export const FAULTS_MAX = 100
 

@@ -3,6 +3,7 @@
  * builds it, on the other. Types only, so that neither side has to import the other.
  */
 import type { Config } from './config/config.ts'
+import type { Fault } from './config/config-error.ts'
 import type { Counters } from './session/counters.ts'
 import type { SessionTotals } from './session/session-parts.ts'
 
@@ -63,3 +64,20 @@ export interface ClientStatus extends ClientTotals {
 
 /** What a client's sessions have counted, all together. */
 export type ClientTotals = Readonly<SessionTotals>
+
+/** Whether the configuration file as it stands is the one in force. */
+export interface ConfigReport {
+  readonly valid: boolean
+  /** Why it is not; empty when it is. */
+  readonly faults: readonly Fault[]
+  /** Since when it has been so, in ISO 8601. */
+  readonly since: string
+}
+
+/** What came of a reload. */
+export type ReloadOutcome =
+  | { readonly kind: 'reloaded'; readonly quotas: readonly string[] }
+  /** The file says what it said before. */
+  | { readonly kind: 'unchanged' }
+  | { readonly kind: 'refused'; readonly faults: readonly Fault[] }
+  | { readonly kind: 'impossible'; readonly reason: string }

@@ -1,5 +1,5 @@
 /** Which path answers what. One table, so that the index page and the 404 always list what there is. */
-import type { SluiceStatus } from '../sluice.ts'
+import type { ConfigReport, ReloadOutcome, SluiceStatus } from '../sluice.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 
 /** One HTTP answer. */
@@ -7,57 +7,113 @@ export interface Answer {
   readonly code: number
   readonly type: string
   readonly body: string
+  /** Of 405: what would be possible. */
+  readonly allow?: string
 }
 
 /** What pages are made of. */
 export interface PageSources {
   readonly metrics: Metrics
   readonly status: () => SluiceStatus
+  /** Whether the configuration file is in force; undefined: nobody knows of one. */
+  readonly configReport?: (() => ConfigReport) | undefined
+  /** Reads the configuration file again; undefined: there is none. */
+  readonly reload?: (() => ReloadOutcome) | undefined
+}
+
+/** One request, as far as a page may want to know. */
+export interface Question {
+  readonly method: string
+  readonly path: string
+  /** The address that it comes from. */
+  readonly peer: string
+  /** The web page that sent it; undefined: a program. */
+  readonly origin: string | undefined
 }
 
 interface Page {
+  readonly method: 'GET' | 'POST'
   readonly about: string
-  answer(sources: PageSources): Answer | Promise<Answer>
+  answer(sources: PageSources, question: Question): Answer | Promise<Answer>
 }
 
 const TEXT = 'text/plain; charset=utf-8'
 
 const PAGES: Readonly<Record<string, Page>> = {
-  '/healthz': { about: 'the process is alive', answer: () => json(200, { alive: true }) },
+  '/healthz': { method: 'GET', about: 'the process is alive', answer: () => json(200, { alive: true }) },
   '/readyz': {
+    method: 'GET',
     about: 'listening, and at least one broker is reachable; 503 with the reasons otherwise',
-    answer: ({ status }) => {
-      const { ready, reasons } = status()
-      return json(ready ? 200 : 503, { ready, reasons })
-    },
+    answer: readiness,
   },
   '/metrics': {
+    method: 'GET',
     about: 'Prometheus metrics',
     answer: async ({ metrics }) => ({ code: 200, type: metrics.contentType, body: await metrics.text() }),
   },
   '/api/status': {
+    method: 'GET',
     about: 'brokers, quotas and clients as JSON',
     answer: ({ status }) => json(200, status()),
+  },
+  '/api/reload': {
+    method: 'POST',
+    about: 'reads the configuration file again, whole or not at all; from this machine only',
+    answer: reload,
   },
 }
 
 /** The answer to one request; throws only when a page itself fails. */
-export async function answerTo(method: string, path: string, sources: PageSources): Promise<Answer> {
-  if (method !== 'GET' && method !== 'HEAD') {
-    return { code: 405, type: TEXT, body: `${method} is not possible here: everything is read-only, GET or HEAD\n` }
-  }
-  if (path === '/') return index(sources)
+export async function answerTo(question: Question, sources: PageSources): Promise<Answer> {
+  const { method, path } = question
+  const isRead = method === 'GET' || method === 'HEAD'
+  if (path === '/' && isRead) return index(sources)
   const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
-  if (page === undefined) {
+  if (page === undefined && path !== '/') {
     return { code: 404, type: TEXT, body: `no such page; there are: / ${Object.keys(PAGES).join(' ')}\n` }
   }
-  return page.answer(sources)
+  if (page !== undefined && (page.method === method || (page.method === 'GET' && isRead))) {
+    return page.answer(sources, question)
+  }
+  const allow = page?.method === 'POST' ? 'POST' : 'GET, HEAD'
+  return { code: 405, type: TEXT, body: `${method} is not possible here; ${allow} is\n`, allow }
+}
+
+/** A file with faults does not make it unready: what was in force before still is, and readiness must not flap for a typing mistake. */
+function readiness({ status, configReport }: PageSources): Answer {
+  const { ready, reasons } = status()
+  const config = configReport === undefined ? {} : { config: configReport() }
+  return json(ready ? 200 : 503, { ready, reasons, ...config })
+}
+
+function reload(sources: PageSources, { peer, origin }: Question): Answer {
+  if (!isLoopback(peer)) {
+    return json(403, { reloaded: false, reason: `only from this machine (127.0.0.1 or ::1), not from ${peer}` })
+  }
+  if (origin !== undefined) return json(403, { reloaded: false, reason: `not by a web page (${origin})` })
+  const outcome = sources.reload?.() ?? { kind: 'impossible', reason: 'there is no configuration file to reload' }
+  switch (outcome.kind) {
+    case 'reloaded':
+      return json(200, { reloaded: true, quotas: outcome.quotas })
+    case 'unchanged':
+      return json(200, { reloaded: false, reason: 'the file says what it said before' })
+    case 'refused':
+      return json(422, { reloaded: false, faults: outcome.faults })
+    case 'impossible':
+      return json(409, { reloaded: false, reason: outcome.reason })
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/u.test(address)
 }
 
 function index({ status }: PageSources): Answer {
   const { ready, reasons, connections } = status()
   const state = ready ? 'ready' : `not ready: ${reasons.join('; ')}`
-  const rows = Object.entries(PAGES).map(([path, { about }]) => `<li><a href="${path}">${path}</a>: ${about}</li>`)
+  const rows = Object.entries(PAGES).map(([path, { method, about }]) =>
+    method === 'GET' ? `<li><a href="${path}">${path}</a>: ${about}</li>` : `<li>${method} ${path}: ${about}</li>`,
+  )
   const body = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>kafka-sluice</title>
 <h1>kafka-sluice</h1>

@@ -1,12 +1,10 @@
 /**
- * The admin HTTP server: health, metrics and status, read-only. It shares its process with the data path, so it is small
- * and strict: GET and HEAD only, short timeouts, little headers, few connections. Loopback by default (design.md §9).
+ * The admin HTTP server: health, metrics and status, and the reload. It shares its process with the data path, so it is small
+ * and strict: no bodies, short timeouts, little headers, few connections. Loopback by default (design.md §9).
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { SluiceStatus } from '../sluice.ts'
-import type { Metrics } from '../telemetry/metrics.ts'
-import { type Answer, answerTo } from './routes.ts'
+import { type Answer, answerTo, type PageSources } from './routes.ts'
 
 /** A scraper, two probes, a person with a browser: more at once is a mistake, and sockets are memory. */
 const CONNECTIONS_MAX = 64
@@ -18,12 +16,10 @@ const REQUEST_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_TIMEOUT_MS = 20_000
 
 /** What the server shows, and where it listens. */
-export interface AdminOptions {
+export interface AdminOptions extends PageSources {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
-  readonly metrics: Metrics
-  readonly status: () => SluiceStatus
   /** Told of a page that failed: our bug, answered with 500. */
   readonly onError?: (error: unknown, path: string) => void
 }
@@ -97,7 +93,8 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   const path = pathOf(request.url ?? '/')
   let answer: Answer
   try {
-    answer = await answerTo(request.method ?? 'GET', path, options)
+    const { method = 'GET', headers, socket } = request
+    answer = await answerTo({ method, path, peer: socket.remoteAddress ?? '', origin: headers.origin }, options)
   } catch (error) {
     options.onError?.(error, path)
     answer = { code: 500, type: 'text/plain; charset=utf-8', body: 'this page failed; the log says why\n' }
@@ -107,9 +104,9 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
     'content-length': Buffer.byteLength(answer.body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...(answer.code === 405 ? { allow: 'GET, HEAD' } : {}),
-    // What a refused request carries as its body is not read.
-    ...(answer.code === 405 ? { connection: 'close' } : {}),
+    ...(answer.allow === undefined ? {} : { allow: answer.allow }),
+    // What a request carries as its body is not read.
+    ...(request.method === 'GET' || request.method === 'HEAD' ? {} : { connection: 'close' }),
   })
   response.end(request.method === 'HEAD' ? undefined : answer.body)
 }

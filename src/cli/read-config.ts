@@ -7,6 +7,8 @@ import { type Config, ConfigError, type ConfigFlags, loadConfig } from '../confi
 /** The flags of `run` as commander gives them. */
 export interface RunFlags extends ConfigFlags {
   readonly config?: string
+  /** False: not reloaded when it changes. */
+  readonly watch?: boolean
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -15,6 +17,16 @@ type Environment = Readonly<Record<string, string | undefined>>
 export function readConfig(flags: RunFlags, env: Environment): Config {
   const file = configFileOf(flags, env)
   return file === undefined ? loadConfig({ flags, env }) : file.load(file.readText())
+}
+
+/** Whether the file is watched: yes, unless a flag or a variable says no. Throws ConfigError. */
+export function readWatch(flags: RunFlags, env: Environment): boolean {
+  const said = env['SLUICE_WATCH']?.toLowerCase() ?? ''
+  if (!['', 'on', 'true', '1', 'yes', 'off', 'false', '0', 'no'].includes(said)) {
+    const message = `"${env['SLUICE_WATCH']}" is neither on nor off`
+    throw new ConfigError([{ path: 'SLUICE_WATCH', line: 0, column: 0, message }])
+  }
+  return flags.watch !== false && !['off', 'false', '0', 'no'].includes(said)
 }
 
 /** The configuration file of one command line, undefined where there is none. */

@@ -1,17 +1,20 @@
 /** `run`: the sidecar itself. Two flags are a working limiter, a file is the whole thing. */
 import { Command } from 'commander'
+import type { SluiceDependencies } from '../app.ts'
 import { formatAddress } from '../cluster/address-book.ts'
 import type { Config } from '../config/config.ts'
 import { LOG_LEVELS } from '../config/document.ts'
+import { FileWatch } from '../config/watch.ts'
 import { Counters } from '../session/counters.ts'
 import type { Sluice } from '../sluice.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { EXIT_FAILURE, type Finish } from './exit-code.ts'
 import { formatLimit } from './format.ts'
 import { installLastResort } from './last-resort.ts'
-import { configFileOf, type RunFlags, readConfig } from './read-config.ts'
+import { type ConfigFile, configFileOf, type RunFlags, readConfig, readWatch } from './read-config.ts'
+import { Reloader } from './reload.ts'
 import { startFault } from './start-fault.ts'
-import { ConfigHealth, supervise } from './supervise.ts'
+import { supervise } from './supervise.ts'
 import type { Terminal } from './terminal.ts'
 
 const EXAMPLES = `
@@ -21,7 +24,7 @@ Examples:
   $ kafka-sluice run --upstream kafka-0:9092,kafka-1:9092 --produce-rate 5MB/s --observe
       what a limit of 5 MB/s for each client id would do, in the metrics; nothing is slowed
   $ kafka-sluice run --config sluice.yaml
-      kill -HUP reloads the file
+      a change of the file is taken at once if it has no fault; kill -HUP reloads it too
 
 Each flag has an environment variable: --produce-rate is SLUICE_PRODUCE_RATE, --label is SLUICE_LABELS (a,b). Flags
 win over the environment, the environment over the file.
@@ -35,6 +38,7 @@ export function runCommand(terminal: Terminal, finish: Finish): Command {
     .option('--listen <host:port>', 'where applications connect (default: 127.0.0.1:9092)')
     .option('--admin <host:port>', 'where health and metrics are served, or off (default: 127.0.0.1:9404)')
     .option('--config <file>', 'configuration file (YAML)')
+    .option('--no-watch', 'do not reload the file when it changes; kill -HUP still does')
     .option('--produce-rate <rate>', 'what each client id may produce: 5MB/s, 512KiB/s')
     .option('--fetch-rate <rate>', 'what each client id may fetch')
     .option('--request-rate <rate>', 'requests of each client id: 100/s')
@@ -51,32 +55,41 @@ function collect(label: string, before: readonly string[] = []): readonly string
 
 async function run(flags: RunFlags, terminal: Terminal): Promise<number> {
   const file = configFileOf(flags, terminal.env)
-  const config = file === undefined ? readConfig(flags, terminal.env) : file.load(file.readText())
+  const text = file?.readText()
+  const config = text === undefined ? readConfig(flags, terminal.env) : file!.load(text)
+  const isWatched = file !== undefined && readWatch(flags, terminal.env)
   const logger = createLogger({ level: config.log.level, pretty: terminal.isTerminal, colour: terminal.colour })
   const counters = new Counters()
-  const health = new ConfigHealth()
-  const sluice = await start(config, { logger, counters, configValid: () => health.valid })
+  const reloader = new Reloader({ file, text, counters, logger })
+  const sluice = await start(config, {
+    logger,
+    counters,
+    configReport: () => reloader.report(),
+    reload: () => reloader.reload('POST /api/reload'),
+  })
   if (sluice === undefined) return EXIT_FAILURE
+  reloader.attach(sluice)
   installLastResort(process, logger, (exitCode) => process.exit(exitCode))
   logStart(logger, config, sluice)
-  return supervise({
-    sluice,
-    counters,
-    health,
-    logger,
-    signals: terminal.signals,
-    readConfig: file === undefined ? undefined : () => file.load(file.readText()),
+  const watch = isWatched ? watchConfig(file, reloader, logger) : undefined
+  try {
+    return await supervise({ sluice, logger, signals: terminal.signals, reloader })
+  } finally {
+    watch?.close()
+  }
+}
+
+function watchConfig({ path }: ConfigFile, reloader: Reloader, logger: Logger): FileWatch {
+  return new FileWatch({
+    path,
+    changed: () => void reloader.reload('file'),
+    unwatched: (error) =>
+      logger.warn({ err: error }, `${path} sends no events; it is looked at every few seconds instead`),
   })
 }
 
-interface StartDependencies {
-  readonly logger: Logger
-  readonly counters: Counters
-  readonly configValid: () => boolean
-}
-
 /** Loaded only here, so that help and check-config do not pay for the data path. */
-async function start(config: Config, dependencies: StartDependencies): Promise<Sluice | undefined> {
+async function start(config: Config, dependencies: SluiceDependencies): Promise<Sluice | undefined> {
   const { startSluice } = await import('../app.ts')
   try {
     return await startSluice(config, dependencies)

@@ -68,6 +68,14 @@ quotas:
 
 \`checkout-7\` is exactly that, \`checkout-*\` a glob (\`*\` any characters, \`?\` one), \`/^checkout-\\d+$/i\` a regular
 expression. A field takes one or a list, of which one must match; of several fields all must. Addresses are addresses or networks.
+
+## Reload
+
+The file is watched (\`--no-watch\` or \`SLUICE_WATCH=off\` stops that): a new text is taken once it has stood still for a moment,
+whole or not at all. SIGHUP and \`POST /api/reload\` (from this machine only) do the same at once. While the file has faults the
+quotas in force stay: each fault is logged with its place, \`sluice_config_valid\` is 0, and \`/readyz\` shows them under
+\`config\` but stays 200, because what runs still works. A file that is empty is a fault: no quota is lifted by a writer that
+stopped half-way. \`upstream\`, \`listen\`, \`admin\`, \`labels\` and \`limits\` need a restart.
 `
 
 function renderSettings(): string {
@@ -81,6 +89,7 @@ named after the flag.
 | flag | variable |
 |---|---|
 | \`--config\` | \`SLUICE_CONFIG\` |
+| \`--no-watch\` | \`SLUICE_WATCH=off\` |
 ${rows.join('\n')}
 
 \`--label name=value\` may be repeated; \`SLUICE_LABELS\` is a list with commas. In a pod,

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
+import { answerTo } from '../../src/admin/routes.ts'
 import { type Admin, AdminListenError, type AdminOptions, startAdmin } from '../../src/admin/server.ts'
-import type { SluiceStatus } from '../../src/sluice.ts'
+import type { ReloadOutcome, SluiceStatus } from '../../src/sluice.ts'
 
 const READY: SluiceStatus = {
   ready: true,
@@ -66,6 +67,14 @@ describe('pages', () => {
     assert.deepEqual(await answer.json(), { ready: false, reasons })
   })
 
+  test('/readyz tells of a configuration file with faults, and stays 200: what was in force still is', async () => {
+    const fault = { path: 'mode', line: 3, column: 7, message: 'the modes are enforce and observe' }
+    const config = { valid: false, faults: [fault], since: '2026-11-23T10:00:00.000Z' }
+    const answer = await fetch(`${await start({ configReport: () => config })}/readyz`)
+    assert.equal(answer.status, 200)
+    assert.deepEqual(await answer.json(), { ready: true, reasons: [], config })
+  })
+
   test("/metrics is the metrics' text under their content type", async () => {
     const answer = await fetch(`${await start()}/metrics`)
     assert.equal(answer.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8')
@@ -90,6 +99,60 @@ describe('pages', () => {
   })
 })
 
+describe('POST /api/reload', () => {
+  const fault = { path: 'mode', line: 3, column: 7, message: 'the modes are enforce and observe' }
+  const rows: readonly (readonly [outcome: ReloadOutcome | undefined, code: number, body: object])[] = [
+    [{ kind: 'reloaded', quotas: ['a', 'b'] }, 200, { reloaded: true, quotas: ['a', 'b'] }],
+    [{ kind: 'unchanged' }, 200, { reloaded: false, reason: 'the file says what it said before' }],
+    [{ kind: 'refused', faults: [fault] }, 422, { reloaded: false, faults: [fault] }],
+    [{ kind: 'impossible', reason: 'draining' }, 409, { reloaded: false, reason: 'draining' }],
+    [undefined, 409, { reloaded: false, reason: 'there is no configuration file to reload' }],
+  ]
+  for (const [outcome, code, body] of rows) {
+    test(`is answered with ${code} when it is ${outcome?.kind ?? 'not there'}`, async () => {
+      const base = await start(outcome === undefined ? {} : { reload: () => outcome })
+      const answer = await fetch(`${base}/api/reload`, { method: 'POST', body: 'what is sent is not read' })
+      assert.equal(answer.status, code)
+      assert.deepEqual(await answer.json(), body)
+    })
+  }
+
+  test('is for programs of this machine: not for web pages, not for others', async () => {
+    let reloads = 0
+    const reload = (): ReloadOutcome => {
+      reloads++
+      return { kind: 'reloaded', quotas: [] }
+    }
+    const base = await start({ reload })
+    const page = await fetch(`${base}/api/reload`, { method: 'POST', headers: { origin: 'http://evil.example' } })
+    assert.equal(page.status, 403)
+    assert.deepEqual(await page.json(), { reloaded: false, reason: 'not by a web page (http://evil.example)' })
+    const sources = { metrics: { contentType: '', text: () => Promise.resolve('') }, status: () => READY, reload }
+    for (const [peer, code] of [
+      ['10.0.0.7', 403],
+      ['::ffff:10.0.0.7', 403],
+      ['fd00::1', 403],
+      ['127.evil', 403],
+      ['', 403],
+      ['127.0.0.1', 200],
+      ['127.1.2.3', 200],
+      ['::ffff:127.0.0.1', 200],
+      ['::1', 200],
+    ] as const) {
+      const answer = await answerTo({ method: 'POST', path: '/api/reload', peer, origin: undefined }, sources)
+      assert.equal(answer.code, code, peer)
+      if (code === 403) assert.match(answer.body, new RegExp(`not from ${peer}`))
+    }
+    assert.equal(reloads, 4)
+  })
+
+  test('is not to be read', async () => {
+    const answer = await fetch(`${await start()}/api/reload`)
+    assert.equal(answer.status, 405)
+    assert.equal(answer.headers.get('allow'), 'POST')
+  })
+})
+
 describe('what is refused', () => {
   test('an unknown path is 404 and says which there are', async () => {
     const base = await start()
@@ -100,7 +163,7 @@ describe('what is refused', () => {
     }
   })
 
-  test('anything but GET and HEAD is 405', async () => {
+  test('anything but GET and HEAD is 405 on a page to read', async () => {
     const base = await start()
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
       const answer = await fetch(`${base}/metrics`, { method })

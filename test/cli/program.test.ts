@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCli } from '../../src/cli/program.ts'
+import { readWatch } from '../../src/cli/read-config.ts'
 import { startFault } from '../../src/cli/start-fault.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
@@ -75,6 +76,7 @@ describe('help and version', () => {
       '--listen',
       '--admin',
       '--config',
+      '--no-watch',
       '--produce-rate',
       '--fetch-rate',
       '--request-rate',
@@ -116,6 +118,22 @@ describe('wrong command lines exit 2', () => {
       assert.doesNotMatch(err, /\n\s+at /, 'a stack is nothing for a user')
     })
   }
+
+  test('SLUICE_WATCH is on or off', async () => {
+    const path = file('watched.yaml', 'upstream: { bootstrap: kafka:9092 }\n')
+    const { exitCode, err } = await cli(['run', '--config', path], { SLUICE_WATCH: 'maybe' })
+    assert.equal(exitCode, 2)
+    assert.match(err, /^SLUICE_WATCH: "maybe" is neither on nor off$/m)
+    for (const [value, watched] of [
+      ['', true],
+      ['on', true],
+      ['OFF', false],
+      ['0', false],
+    ] as const) {
+      assert.equal(readWatch({}, { SLUICE_WATCH: value }), watched, value)
+      assert.equal(readWatch({ watch: false }, { SLUICE_WATCH: value }), false)
+    }
+  })
 
   test('SLUICE_CONFIG names the file as --config does', async () => {
     const { exitCode, err } = await cli(['run'], { SLUICE_CONFIG: 'from-environment.yaml' })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -112,7 +112,7 @@ describe('run', () => {
       renameSync(`${file}.new`, file)
     }
     write('quotas: [{ name: first, limit: { produceBytes: 1 MB/s } }]\n')
-    const run = start('--config', file)
+    const run = start('--config', file, '--no-watch')
     const admin = String((await run.line(/^listening on /))['admin'])
     const metrics = async (): Promise<string> => (await fetch(`${admin}/metrics`)).text()
     assert.match(await metrics(), /sluice_quota_limit\{quota="first"\} 1000000$/m)
@@ -132,6 +132,73 @@ describe('run', () => {
     assert.match(good, /^sluice_config_valid 1$/m)
     assert.match(good, /sluice_quota_limit\{quota="second"\} 2000000$/m)
     assert.doesNotMatch(good, /sluice_quota_limit\{quota="first"\}/)
+  })
+
+  test('takes a change of its file at once, keeps what it has when the file is bad, and says so on /readyz', async () => {
+    // As Kubernetes mounts a ConfigMap: the file is a link through ..data, which is swapped.
+    const mount = mkdtempSync(join(directory, 'mount-'))
+    let versions = 0
+    const write = (text: string): void => {
+      const version = `..version_${versions++}`
+      mkdirSync(join(mount, version))
+      writeFileSync(join(mount, version, 'sluice.yaml'), text)
+      symlinkSync(version, join(mount, '..data_tmp'))
+      renameSync(join(mount, '..data_tmp'), join(mount, '..data'))
+    }
+    write('quotas: [{ name: first, limit: { produceBytes: 1 MB/s } }]\n')
+    symlinkSync('..data/sluice.yaml', join(mount, 'sluice.yaml'))
+    const run = start('--config', join(mount, 'sluice.yaml'), '--label', 'app=shop')
+    const admin = String((await run.line(/^listening on /))['admin'])
+    const ready = async (): Promise<{ config: { valid: boolean; faults: { path: string; line: number }[] } }> =>
+      (await fetch(`${admin}/readyz`)).json() as ReturnType<typeof ready>
+    assert.deepEqual((await ready()).config.faults, [])
+
+    write('quotas:\n  - { name: second, limit: { produceBytes: 2 bananas } }\n')
+    assert.equal((await run.line(/^configuration fault/))['trigger'], 'file')
+    const { config } = await ready()
+    assert.equal(config.valid, false)
+    assert.deepEqual(
+      config.faults.map(({ path, line }) => [path, line]),
+      [['quotas[0].limit.produceBytes', 2]],
+    )
+    assert.match(await (await fetch(`${admin}/metrics`)).text(), /sluice_quota_limit\{quota="first"/)
+
+    write('quotas: [{ name: second, limit: { produceBytes: 2 MB/s } }]\n')
+    assert.deepEqual((await run.line(/^configuration reloaded/))['quotas'], ['second'])
+    assert.equal((await ready()).config.valid, true)
+    run.child.kill('SIGTERM')
+    assert.equal(await run.exited, 0, 'the watch keeps no process')
+  })
+
+  test('reloads on POST /api/reload, and answers what came of it', async () => {
+    const file = join(directory, 'post.yaml')
+    writeFileSync(file, 'quotas: []\n')
+    const run = start('--config', file, '--no-watch')
+    const admin = String((await run.line(/^listening on /))['admin'])
+    const post = async (): Promise<[number, unknown]> => {
+      const answer = await fetch(`${admin}/api/reload`, { method: 'POST' })
+      return [answer.status, await answer.json()]
+    }
+    writeFileSync(file, 'quotas: [{ name: q, limit: { requests: 5/s } }]\n')
+    assert.deepEqual(await post(), [200, { reloaded: true, quotas: ['q'] }])
+    writeFileSync(file, 'mode: x\nlog: { level: y }\n')
+    const [status, body] = await post()
+    assert.equal(status, 422)
+    assert.deepEqual(
+      (body as { faults: { path: string }[] }).faults.map(({ path }) => path),
+      ['mode', 'log.level'],
+    )
+    writeFileSync(file, 'labels: { app: other }\n')
+    assert.deepEqual((await post())[0], 422, 'labels need a restart')
+    assert.match(await (await fetch(`${admin}/metrics`)).text(), /sluice_quota_limit\{quota="q"\} 5$/m)
+  })
+
+  test('has nothing to reload without a file', async () => {
+    const run = start()
+    const admin = String((await run.line(/^listening on /))['admin'])
+    const answer = await fetch(`${admin}/api/reload`, { method: 'POST' })
+    assert.equal(answer.status, 409)
+    assert.match(await answer.text(), /no configuration file to reload \(--config FILE\)/)
   })
 
   for (const flag of ['--listen', '--admin']) {

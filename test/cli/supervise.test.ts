@@ -3,12 +3,8 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { describe, test } from 'node:test'
 import { installLastResort } from '../../src/cli/last-resort.ts'
-import { ConfigHealth, type Supervised, supervise } from '../../src/cli/supervise.ts'
-import { type Config, ConfigError, loadConfig } from '../../src/config/config.ts'
-import { Counters } from '../../src/session/counters.ts'
+import { type Supervised, supervise } from '../../src/cli/supervise.ts'
 import { createLogger, type Logger } from '../../src/telemetry/logger.ts'
-
-const CONFIG: Config = loadConfig({ flags: { upstream: 'kafka:9092' }, env: {} })
 
 function collectingLogger(): { logger: Logger; lines: Record<string, unknown>[] } {
   const lines: Record<string, unknown>[] = []
@@ -17,11 +13,9 @@ function collectingLogger(): { logger: Logger; lines: Record<string, unknown>[] 
 }
 
 /** A supervised sluice whose drain the test ends, and everything that happened to it. */
-function scene(options: { readConfig?: () => Config; reload?: (config: Config) => void } = {}): {
+function scene(): {
   signals: EventEmitter
   calls: string[]
-  counters: Counters
-  health: ConfigHealth
   lines: Record<string, unknown>[]
   drained: (end: 'clean' | 'deadline') => void
   drainFails: (error: Error) => void
@@ -30,6 +24,7 @@ function scene(options: { readConfig?: () => Config; reload?: (config: Config) =
   const calls: string[] = []
   const draining = Promise.withResolvers<'clean' | 'deadline'>()
   const { logger, lines } = collectingLogger()
+  const signals = new EventEmitter()
   const supervised: Supervised = {
     sluice: {
       drain: () => {
@@ -37,23 +32,20 @@ function scene(options: { readConfig?: () => Config; reload?: (config: Config) =
         return draining.promise
       },
       kill: () => void calls.push('kill'),
-      reload: (config) => {
-        calls.push('reload')
-        options.reload?.(config)
-      },
     },
-    counters: new Counters(),
-    health: new ConfigHealth(),
     logger,
-    signals: new EventEmitter(),
-    readConfig: options.readConfig,
+    signals,
+    reloader: {
+      reload: (trigger) => {
+        calls.push(`reload by ${trigger}`)
+        return { kind: 'unchanged' }
+      },
+      stop: () => void calls.push('no more reloads'),
+    },
   }
-  const { signals, counters, health } = supervised
   return {
-    signals: signals as EventEmitter,
+    signals,
     calls,
-    counters,
-    health,
     lines,
     drained: draining.resolve,
     drainFails: draining.reject,
@@ -68,7 +60,7 @@ describe('stopping', () => {
       signals.emit(signal)
       drained('clean')
       assert.equal(await exitCode, 0)
-      assert.deepEqual(calls, ['drain'])
+      assert.deepEqual(calls, ['no more reloads', 'drain'])
       assert.equal(signals.eventNames().length, 0)
     })
   }
@@ -86,7 +78,7 @@ describe('stopping', () => {
     signals.emit('SIGTERM')
     signals.emit('SIGINT')
     assert.equal(await exitCode, 1)
-    assert.deepEqual(calls, ['drain', 'kill'])
+    assert.deepEqual(calls, ['no more reloads', 'drain', 'kill'])
   })
 
   test('a drain that fails cuts the connections and exits 1', async () => {
@@ -94,60 +86,22 @@ describe('stopping', () => {
     signals.emit('SIGTERM')
     drainFails(new Error('boom'))
     assert.equal(await exitCode, 1)
-    assert.deepEqual(calls, ['drain', 'kill'])
+    assert.deepEqual(calls, ['no more reloads', 'drain', 'kill'])
   })
 })
 
 describe('SIGHUP', () => {
-  test('reloads the file, counts it, and says which quotas there are', () => {
-    const { signals, calls, counters, health, lines } = scene({ readConfig: () => CONFIG })
+  test('reloads', () => {
+    const { signals, calls } = scene()
     signals.emit('SIGHUP')
-    assert.deepEqual(calls, ['reload'])
-    assert.deepEqual(counters.configReloads, { ok: 1, failed: 0 })
-    assert.equal(health.valid, true)
-    assert.equal(lines.at(-1)?.['msg'], 'configuration reloaded')
-  })
-
-  test('of a bad file keeps the old one, logs every fault with its place, and shows it until it is mended', () => {
-    let text = 'quotas: [{ nmae: x }]\nlisten: { port: 99999 }\n'
-    const readConfig = (): Config =>
-      loadConfig({ file: { path: 's.yaml', text }, flags: { upstream: 'k:9092' }, env: {} })
-    const { signals, calls, counters, health, lines } = scene({ readConfig })
-    signals.emit('SIGHUP')
-    assert.deepEqual(calls, [])
-    assert.deepEqual(counters.configReloads, { ok: 0, failed: 1 })
-    assert.equal(health.valid, false)
-    assert.ok(lines.length >= 2)
-    assert.ok(lines.some((line) => line['line'] === 2))
-    text = ''
-    signals.emit('SIGHUP')
-    assert.deepEqual(calls, ['reload'])
-    assert.equal(health.valid, true)
-  })
-
-  test('for what a reload cannot change is a failed reload', () => {
-    const reload = (): void => {
-      throw new ConfigError([{ path: 'listen.port', line: 1, column: 1, message: 'needs a restart' }])
-    }
-    const { signals, counters, health, lines } = scene({ readConfig: () => CONFIG, reload })
-    signals.emit('SIGHUP')
-    assert.deepEqual(counters.configReloads, { ok: 0, failed: 1 })
-    assert.equal(health.valid, false)
-    assert.equal(lines.at(-1)?.['message'], 'needs a restart')
-  })
-
-  test('without a file says that there is none', () => {
-    const { signals, calls, lines } = scene()
-    signals.emit('SIGHUP')
-    assert.deepEqual(calls, [])
-    assert.match(String(lines.at(-1)?.['msg']), /--config/)
+    assert.deepEqual(calls, ['reload by SIGHUP'])
   })
 
   test('while draining does nothing', () => {
-    const { signals, calls } = scene({ readConfig: () => CONFIG })
+    const { signals, calls } = scene()
     signals.emit('SIGTERM')
     signals.emit('SIGHUP')
-    assert.deepEqual(calls, ['drain'])
+    assert.deepEqual(calls, ['no more reloads', 'drain'])
   })
 })
 
