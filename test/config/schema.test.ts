@@ -153,7 +153,7 @@ const BAD = [
   'quotas: [{ name: a, limit: { requests: 5 MB/s } }]',
   'quotas: [{ name: a, limit: { requests: 5 } }]',
   'quotas: [{ name: a, limit: { connections: 5/s } }]',
-  'quotas: [{ name: a, limit: { requests: unlimited } }]',
+  'quotas: [{ name: a, limit: { requests: unbounded } }]',
   'quotas: [{ name: a, limit: { requests: 1/s }, burst: soon }]',
   'quotas: [{ name: a, limit: { requests: 1/s }, match: { api: Metdata } }]',
   'quotas: [{ name: a, limit: { requests: 1/s }, match: { clientId: 7 } }]',
