@@ -9,6 +9,7 @@
  * Bounded: entries stand in numbered places; when all are taken a hand goes round and frees the first that nobody has asked for or
  * been told of since it last came by. Looking up an id allocates nothing: it is compared where it lies in the chunk.
  */
+import { ZERO_UUID } from 'kafka-protocol-codec'
 
 /** Kafka's longest topic name (`Topic.MAX_NAME_LENGTH`). Longer ones are no topics. */
 export const TOPIC_NAME_CHARS_MAX = 249
@@ -74,6 +75,12 @@ export class TopicBook {
   nameOfId(id: string): string | undefined {
     const bytes = Buffer.from(id, 'base64url')
     return bytes.length === ID_BYTES ? this.nameOf(bytes, 0) : undefined
+  }
+
+  /** The topic's id as Kafka prints it; the zero id while unknown. */
+  idOf(name: string): string {
+    const place = this.#places.get(name)
+    return (place === undefined ? '' : this.#idText(place)) || ZERO_UUID
   }
 
   /** How many partitions the topic has, as far as anybody has said; undefined while unknown. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { ZERO_UUID } from 'kafka-protocol-codec'
 import { sameId, TopicBook } from '../../src/cluster/topic-book.ts'
 
 /** An id that is told by one number, at an odd place in a larger chunk. */
@@ -56,6 +57,8 @@ describe('TopicBook', () => {
     assert.equal(book.partitionsOf('orders'), 6)
     assert.equal(nameOf(book, 2), undefined)
     assert.equal(book.nameOfId('short'), undefined)
+    assert.equal(book.idOf('orders'), Buffer.from(id(1)).toString('base64url'))
+    assert.equal(book.idOf('invoices'), ZERO_UUID)
     assert.equal(book.partitionsOf('invoices'), undefined)
     assert.deepEqual(
       [...book.entries()],
