@@ -70,7 +70,7 @@ async function measureShares(
       }),
     ),
   )
-  const both = (): Exchange[] => witness.exchanges.filter((e) => e.apiKey === PRODUCE && clientIds.includes(e.clientId))
+  const both = (): readonly Exchange[] => witness.ofAll(PRODUCE, clientIds)
   const name = `one bucket of 5 MB/s, two of ${library}`
   const measured = await measureFlood({
     ...{ name, floods, exchanges: both, measure: PRODUCE_BYTES, perSecond: BYTES_PER_SECOND },

@@ -7,9 +7,10 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { createTopic, endOffsets, type KafkaCluster } from '../../src/demo/kafka/index.ts'
+import { createTopic, endOffsets } from '../../src/demo/kafka/index.ts'
 import { type ClientName, requireClient, runClient } from '../support/clients.ts'
 import { kafkaFor, startSluice } from './support/sluice.ts'
+import { warmUp } from './support/warm-up.ts'
 
 const RECORDS = 100_000
 const RECORD_BYTES = 100
@@ -104,12 +105,6 @@ describe('an application that logs in', () => {
     })
   }
 })
-
-/** Wakes the group coordinator of a fresh broker, past the sluice: kafkajs takes "still loading" for a crash of its consumer. */
-async function warmUp(kafka: KafkaCluster): Promise<void> {
-  await createTopic(kafka.internalBootstrap, { topic: 'warm-up', partitions: 1 })
-  await runClient('kafkajs', 'roundtrip', { bootstrap: kafka.internalBootstrap, topic: 'warm-up', count: 10 })
-}
 
 function hasKcat(): Promise<boolean> {
   return new Promise((resolve) => {

@@ -4,12 +4,12 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { cached, contentKey } from '../../src/demo/kafka/cache.ts'
 import { runTool, toolAnswers } from '../../src/demo/kafka/run-tool.ts'
 import type { ClientConfig, ClientCounts, ClientEventKind, ClientMessage, ClientMode } from '../clients/contract.ts'
 import { LineProcess } from './processes.ts'
+import type { Surroundings } from './surroundings.ts'
 
 export type { ClientConfig, ClientCounts, ClientMode } from '../clients/contract.ts'
 
@@ -93,7 +93,7 @@ export async function clientAvailable(name: ClientName): Promise<Availability> {
 }
 
 /** False, and the test is marked as skipped with the reason, when the client cannot be had here. */
-export async function requireClient(context: TestContext, name: ClientName): Promise<boolean> {
+export async function requireClient(context: Surroundings, name: ClientName): Promise<boolean> {
   const { ok, why } = await clientAvailable(name)
   if (ok) return true
   if (REQUIRE_ALL) throw new Error(`the ${name} client ${why}, and SLUICE_REQUIRE_ALL is set`)

@@ -1,11 +1,14 @@
 /** Clients that produce or consume as fast as they can until they are told to stop, and what they say of it. */
-import type { TestContext } from 'node:test'
 import type { ClientConfig } from '../../support/clients.ts'
 import { startClient } from '../../support/clients.ts'
 import { type PerfTool, startPerfConsumer, startPerfProducer } from '../../support/perf-tools.ts'
+import type { Surroundings } from '../../support/surroundings.ts'
 
 /** Java with one connection is Kafka's own performance tool; all else are the programs in test/clients. */
-export type FloodLibrary = 'java' | 'librdkafka'
+export const FLOOD_LIBRARIES = ['java', 'librdkafka', 'kafkajs', 'sarama', 'franz-go'] as const
+export type FloodLibrary = (typeof FLOOD_LIBRARIES)[number]
+
+type Settings = Readonly<Record<string, unknown>>
 
 export interface FloodConfig {
   readonly library: FloodLibrary
@@ -15,7 +18,7 @@ export interface FloodConfig {
   readonly connections: number
   readonly recordBytes: number
   /** Settings in the library's own words, where the defaults will not do. */
-  readonly settings?: Readonly<Record<string, string | number>>
+  readonly settings?: Settings
 }
 
 /** What the client met: nothing, if all was well. */
@@ -41,22 +44,48 @@ const COMPLAINTS_MAX = 5
 /**
  * What one instance of our programs may have on its way: more than the kernel takes (8 MB), so that it is always a flood, and
  * not the 100 MB and more that a library would hoard, which costs time and, in eight Java producers, more than the heap.
+ * kafkajs has no bound but what the application awaits: five calls of 100 records, as our program and most applications do; each
+ * call more is one that waits 30 s at most from its write, wherever it waits.
  */
-const PENDING_BYTES_MAX: Readonly<Record<FloodLibrary, number>> = { java: 8_000_000, librdkafka: 16_000_000 }
+const PENDING_BYTES_MAX: Readonly<Record<FloodLibrary, number | undefined>> = {
+  ...{ java: 8_000_000, librdkafka: 16_000_000, kafkajs: undefined, sarama: 16_000_000, 'franz-go': 16_000_000 },
+}
+/** All instances of one program together: fifty floods fit into a heap and are made in seconds. */
+const PENDING_BYTES_ALL = 128_000_000
 
-export async function startProducers(context: TestContext, config: FloodConfig): Promise<Flood> {
+/**
+ * Settings for a flood of requests, where the defaults make few large ones: librdkafka, Sarama and franz-go fill up to 1 MB while
+ * they wait, and all consumers ask for 1 MB of a partition. Fifty of those a second are more than two cores can make.
+ */
+export const REQUEST_FLOOD: Readonly<Record<FloodLibrary, { readonly produce: Settings; readonly fetch: Settings }>> = {
+  // Batches of 16 kB, five requests at a time.
+  java: { produce: {}, fetch: { 'max.partition.fetch.bytes': 65_536 } },
+  librdkafka: { produce: { 'batch.num.messages': 10 }, fetch: { 'fetch.message.max.bytes': 65_536 } },
+  // Our program hands it 100 records a call.
+  kafkajs: { produce: {}, fetch: { maxBytesPerPartition: 65_536 } },
+  sarama: {
+    produce: { Producer: { Flush: { MaxMessages: 10 } } },
+    fetch: { Consumer: { Fetch: { Default: 65_536 } } },
+  },
+  'franz-go': { produce: { ProducerBatchMaxBytes: 16_384 }, fetch: { FetchMaxPartitionBytes: 65_536 } },
+}
+
+export async function startProducers(context: Surroundings, config: FloodConfig): Promise<Flood> {
   const { library, bootstrap, topic, clientId, connections, recordBytes, settings = {} } = config
   if (library === 'java' && connections === 1) {
     const properties = { 'client.id': clientId, ...strings(settings) }
     const options = { bootstrap, topic, records: ENDLESS_RECORDS, recordBytes, properties }
     return fromTool(context, await startPerfProducer(options))
   }
-  const maxPending = Math.floor(PENDING_BYTES_MAX[library] / recordBytes)
-  return fromProgram(context, library, 'produce', { ...programConfig(config), maxPending, producer: settings })
+  const pendingBytes = PENDING_BYTES_MAX[library]
+  const bound =
+    pendingBytes === undefined ? Number.POSITIVE_INFINITY : Math.min(pendingBytes, PENDING_BYTES_ALL / connections)
+  const maxPending = Number.isFinite(bound) ? { maxPending: Math.floor(bound / recordBytes) } : {}
+  return fromProgram(context, library, 'produce', { ...programConfig(config), ...maxPending, producer: settings })
 }
 
 /** Each of the connections reads the whole topic. */
-export async function startConsumers(context: TestContext, config: FloodConfig): Promise<Flood> {
+export async function startConsumers(context: Surroundings, config: FloodConfig): Promise<Flood> {
   const { library, bootstrap, topic, clientId, connections, settings = {} } = config
   if (library === 'java' && connections === 1) {
     const properties = { 'client.id': clientId, ...strings(settings) }
@@ -69,7 +98,7 @@ function programConfig({ bootstrap, topic, clientId, connections, recordBytes }:
   return { bootstrap, topic, clientId, connections, recordBytes }
 }
 
-function fromTool(context: TestContext, tool: PerfTool): Flood {
+function fromTool(context: Surroundings, tool: PerfTool): Flood {
   context.after(() => tool.kill())
   let ended: string | undefined
   tool.ended.then(
@@ -95,7 +124,7 @@ function fromTool(context: TestContext, tool: PerfTool): Flood {
 }
 
 async function fromProgram(
-  context: TestContext,
+  context: Surroundings,
   library: FloodLibrary,
   mode: 'produce' | 'consume',
   config: ClientConfig,
@@ -125,6 +154,6 @@ async function fromProgram(
   }
 }
 
-function strings(settings: Readonly<Record<string, string | number>>): Record<string, string> {
+function strings(settings: Settings): Record<string, string> {
   return Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)]))
 }

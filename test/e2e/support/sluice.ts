@@ -9,7 +9,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import {
   type KafkaCluster,
@@ -18,6 +17,7 @@ import {
   startKafka,
 } from '../../../src/demo/kafka/index.ts'
 import type { SluiceStatus } from '../../../src/sluice.ts'
+import type { Surroundings } from '../../support/surroundings.ts'
 import { waitFor } from '../../support/wait.ts'
 
 const COMMAND = fileURLToPath(new URL('../../../bin/kafka-sluice.js', import.meta.url))
@@ -91,7 +91,7 @@ export class SluiceMetrics {
 }
 
 /** Starts a Kafka that the test's end stops. Undefined, and the test skipped with the reasons, where none can be had. */
-export async function kafkaFor(context: TestContext, options: KafkaOptions = {}): Promise<KafkaCluster | undefined> {
+export async function kafkaFor(context: Surroundings, options: KafkaOptions = {}): Promise<KafkaCluster | undefined> {
   try {
     const kafka = await startKafka(options)
     context.after(() => kafka.stop())
@@ -104,7 +104,7 @@ export async function kafkaFor(context: TestContext, options: KafkaOptions = {})
 }
 
 /** Starts a sluice on free ports, and returns when it is ready. The test's end stops and judges it. */
-export async function startSluice(context: TestContext, options: SluiceOptions): Promise<RunningSluice> {
+export async function startSluice(context: Surroundings, options: SluiceOptions): Promise<RunningSluice> {
   const sluice = new SluiceProcess(await mkdtemp(join(tmpdir(), 'sluice-e2e-')), options)
   context.after(() => sluice.stop())
   await sluice.start()
@@ -113,7 +113,7 @@ export async function startSluice(context: TestContext, options: SluiceOptions):
 
 /** As `startSluice`, for the time of `body`. */
 export async function withSluice<T>(
-  context: TestContext,
+  context: Surroundings,
   options: SluiceOptions,
   body: (sluice: RunningSluice) => Promise<T>,
 ): Promise<T> {
