@@ -44,10 +44,13 @@ export function formatExact(count: number): string {
   return Math.round(count).toLocaleString('en-US')
 }
 
-/** A limit in the unit of its dimension: bytes for `…Bytes`, plain numbers otherwise. */
-export function formatLimit(dimension: string, perSecond: number): string {
-  if (perSecond === Number.POSITIVE_INFINITY) return 'unlimited but for overrides'
-  return dimension.endsWith('Bytes') ? formatByteRate(perSecond) : `${formatCount(perSecond)}/s`
+/** A limit in the unit of its dimension: bytes for `…Bytes`, plain numbers otherwise, a number at a time without `/s`. */
+export function formatLimit(dimension: string, value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return 'unlimited'
+  if (dimension === 'connections' || dimension === 'inFlight') return formatCount(value)
+  if (dimension.endsWith('Bytes')) return formatByteRate(value)
+  if (value >= 1) return `${formatCount(value)}/s`
+  return value * 60 >= 0.9995 ? `${formatCount(value * 60)}/min` : `${formatCount(value * 3600)}/h`
 }
 
 /** The number with the letter of its size; a space stands between them, also where there is no letter (`999 B`). */

@@ -40,7 +40,12 @@ const TABLE: readonly (readonly [got: string, expected: string])[] = [
   [formatLimit('produceBytes', 5e6), '5 MB/s'],
   [formatLimit('requests', 2_000), '2 k/s'],
   [formatLimit('requests', 2), '2/s'],
-  [formatLimit('requests', Number.POSITIVE_INFINITY), 'unlimited but for overrides'],
+  [formatLimit('joins', 5 / 60), '5/min'],
+  [formatLimit('mutations', 1 / 60), '1/min'],
+  [formatLimit('commits', 2 / 3600), '2/h'],
+  [formatLimit('connections', 100), '100'],
+  [formatLimit('inFlight', 2_000), '2 k'],
+  [formatLimit('connections', Number.POSITIVE_INFINITY), 'unlimited'],
   [formatAddress({ host: '127.0.0.1', port: 9092 }), '127.0.0.1:9092'],
   [formatAddress({ host: '::1', port: 9092 }), '[::1]:9092'],
 ]

@@ -143,31 +143,97 @@ describe('wrong command lines exit 2', () => {
 })
 
 describe('check-config', () => {
-  test('says what a good file means', async () => {
-    const path = file(
-      'good.yaml',
-      [
-        'upstream: { bootstrap: [kafka-0:9093, kafka-1:9093] }',
-        'quotas:',
-        '  - { name: producers, limit: { produceBytes: 5 MB/s }, per: [clientId] }',
-        '  - { name: chatty, limit: { requests: 2/s }, mode: observe }',
-      ].join('\n'),
-    )
-    const { exitCode, out, err } = await cli(['check-config', path])
+  const WHOLE = `upstream: { bootstrap: [kafka-0:9093, kafka-1:9093] }
+labels: { team: payments }
+labelsFile: /nowhere/podinfo/labels
+followKafka: { interval: 1m, mode: observe }
+exempt: { principal: admin }
+quotas:
+  - name: producers
+    limit: { produceBytes: 5 MB/s, produceRecords: 20k/s }
+    burst: 2s
+    match: { clientId: "checkout-*", topic: [orders-*, audit], not: { clientId: checkout-7 } }
+    exempt: [{ principal: root }]
+    per: [clientId, topic, principal]
+    overrides:
+      - { clientId: checkout-batch, limit: { produceBytes: unlimited }, burst: 1s, per: [principal] }
+    mode: observe
+    rampIn: 10m
+    schedule:
+      - { during: "* 22-23,0-5 * * mon-fri", timeZone: Europe/Berlin, limit: { produceBytes: 50 MB/s }, burst: 4s }
+  - name: fair
+    limit: { fetchBytes: 10 MB/s }
+    burst: 20 MB
+    share: { by: [clientId] }
+    overrides: [{ clientId: "gold-*", not: { clientId: gold-9 }, weight: 4, priority: high }]
+  - { name: connections, limit: { connections: 100 }, per: address }
+  - { name: joins, limit: { joins: 5/min }, match: { group: /^etl-/ } }
+`
+
+  test('says in words what a good file would do', async () => {
+    const path = file('good.yaml', WHOLE)
+    const { exitCode, out, err } = await cli(['check-config', path], { SLUICE_LISTEN: 'not looked at' })
     assert.equal(err, '')
     assert.equal(exitCode, 0)
     assert.equal(
       out,
-      [
-        `${path} is valid`,
-        '  listen    127.0.0.1:9092',
-        '  upstream  kafka-0:9093, kafka-1:9093',
-        '  admin     127.0.0.1:9404',
-        '  quota     producers: produceBytes 5 MB/s',
-        '  quota     chatty: requests 2/s (observe)',
-        '',
-      ].join('\n'),
+      `${path} is valid
+  listen    127.0.0.1:9092
+  upstream  kafka-0:9093, kafka-1:9093
+  admin     127.0.0.1:9404
+  labels    team=payments
+  exempt    from every quota: whose principal is "admin"
+  quota     producers (only observes: slows nobody)
+            limits produceBytes to 5 MB/s, produceRecords to 20 k/s, with a burst of 2 s
+            of requests whose clientId is "checkout-*" and topic is "orders-*" or "audit"
+            but not of those whose clientId is "checkout-7", nor whose principal is "root"
+            a bucket for each clientId, topic and principal
+            where clientId is "checkout-batch": produceBytes unlimited, a burst of 1 s, a bucket for each principal
+            a new or lower limit comes down from what is used within 10 m 0 s
+            in minutes "* 22-23,0-5 * * mon-fri" of Europe/Berlin: produceBytes 50 MB/s, a burst of 4 s
+  quota     fair
+            limits fetchBytes to 10 MB/s, with a burst of 20 MB
+            of all requests
+            one bucket for all of them together
+            divided among each clientId that wants it (weight 1, priority normal); lower classes are sure of 10 %
+            where clientId is "gold-*", but not where clientId is "gold-9": weight 4, priority high
+  quota     connections
+            limits connections to 100
+            of all connections
+            a bucket for each address
+  quota     joins
+            limits joins to 5/min, with a burst of 1 s
+            of requests whose group is "/^etl-/"
+            one bucket for all of them together
+  follows   the quotas of the cluster itself, asked for every 1 m 0 s, and only observes them
+`,
     )
+  })
+
+  test('says that a file without quotas limits nothing', async () => {
+    const { out } = await cli([
+      'check-config',
+      file('none.yaml', 'upstream: { bootstrap: k:1 }\nmode: observe\nadmin: off\n'),
+    ])
+    assert.match(
+      out,
+      /admin {5}off\n {2}mode {6}observe: no quota slows anybody\n {2}quota {5}none: a transparent proxy\n$/,
+    )
+  })
+
+  test('--json prints the configuration, or the faults and exits 2', async () => {
+    const good = await cli(['check-config', file('json.yaml', WHOLE), '--json'])
+    assert.deepEqual([good.exitCode, good.err], [0, ''])
+    const { valid, config } = JSON.parse(good.out)
+    assert.equal(valid, true)
+    assert.equal(config.quotas[0].overrides[0].limit.produceBytes, 'unlimited')
+    assert.deepEqual(config.followKafka, { intervalMs: 60_000, mode: 'observe' })
+    const path = file('json-bad.yaml', 'upstream: { bootstrap: k:1 }\nmode: x\n')
+    const bad = await cli(['check-config', path, '--json'])
+    assert.deepEqual([bad.exitCode, bad.err], [2, ''])
+    const fault = { path: 'mode', line: 2, column: 7, message: 'the modes are enforce and observe' }
+    assert.deepEqual(JSON.parse(bad.out), { file: path, valid: false, faults: [fault] })
+    assert.equal((await cli(['check-config', 'absent.yaml', '--json'])).exitCode, 2)
   })
 
   test('names every fault with its line and exits 2', async () => {

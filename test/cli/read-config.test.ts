@@ -1,0 +1,55 @@
+// From real files to a configuration: where they are looked for, what is read once, what is refused before it is read.
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { configFileOf, readConfig } from '../../src/cli/read-config.ts'
+import { ConfigError } from '../../src/config/config.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'sluice-read-'))
+after(() => rmSync(directory, { recursive: true }))
+
+const path = join(directory, 'sluice.yaml')
+const flags = { config: path, upstream: 'kafka:9092' }
+
+function write(text: string): void {
+  writeFileSync(path, text)
+}
+
+test('the file of labels lies beside the configuration, and is read once: a change must not keep quotas from being reloaded', () => {
+  mkdirSync(join(directory, 'podinfo'))
+  const labels = join(directory, 'podinfo', 'labels')
+  writeFileSync(labels, 'app="shop"\n')
+  write('labelsFile: podinfo/labels\n')
+  const file = configFileOf(flags, {})
+  assert.ok(file)
+  assert.deepEqual(file.load(file.readText()).labels, { app: 'shop' })
+  writeFileSync(labels, 'app="other"\n')
+  assert.deepEqual(file.load(file.readText()).labels, { app: 'shop' })
+  assert.deepEqual(readConfig(flags, {}).labels, { app: 'other' }, 'the next process reads it again')
+})
+
+test('a file of labels that is not there, or is none, is a fault of the key that names it', () => {
+  write('labelsFile: absent/labels\n')
+  assert.throws(() => readConfig(flags, {}), {
+    message: `${path}:1:13: labelsFile: absent/labels: there is no such file`,
+  })
+  write(`labelsFile: ${directory}\n`)
+  assert.throws(() => readConfig(flags, {}), /labelsFile: .*: it is a directory, not a file/)
+})
+
+test('files beyond their bound are refused without being read', () => {
+  write('')
+  truncateSync(path, 2 ** 40) // sparse: a terabyte that takes no space
+  assert.throws(
+    () => readConfig(flags, {}),
+    (error) => error instanceof ConfigError && /it has 1099511627776 bytes; at most 1048576/.test(error.message),
+  )
+  const labels = join(directory, 'large')
+  writeFileSync(labels, '')
+  truncateSync(labels, 2 ** 40)
+  rmSync(path)
+  write('labelsFile: large\n')
+  assert.throws(() => readConfig(flags, {}), /labelsFile: large: it has 1099511627776 bytes; at most 262144/)
+})
