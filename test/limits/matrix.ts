@@ -13,6 +13,7 @@ import {
   countsRecordsOf,
   type Direction,
   FETCH_TOPIC,
+  figureOf,
   quotaOf,
   recordsLimit,
   requestsLimit,
@@ -138,7 +139,7 @@ function resultText(result: CellResult): string {
       ? [`${timeouts} time-outs, ${disconnects} disconnects, ${errors} errors`]
       : []),
   ]
-  return `${ofLimit === undefined ? 'no flood' : ofLimit.toFixed(3)}${notes.length > 0 ? ` (${notes.join(', ')})` : ''}`
+  return `${figureOf(result)?.toFixed(3) ?? 'no flood'}${notes.length > 0 ? ` (${notes.join(', ')})` : ''}`
 }
 
 /** Rows: library, direction, limit. Columns: brokers and connections. */
@@ -166,5 +167,5 @@ function cellText(result: MatrixResult | undefined): string {
   const harmed = timeouts + disconnects + errors > 0 ? ' ⚠' : ''
   if (ofLimit === undefined) return `–${harmed}`
   const mark = belowFloor > 0 ? ' ▽' : isKept({ ofLimit, excess }) ? '' : ' ✗'
-  return `${ofLimit.toFixed(3)}${mark}${harmed}`
+  return `${figureOf(result)?.toFixed(3)}${mark}${harmed}`
 }

@@ -121,6 +121,11 @@ export function countsRecordsOf(clientId: string): boolean {
   return clientId.includes('-records-s_')
 }
 
+/** What to tell of a cell: its rate, without what it had saved up where only that takes it above the limit. */
+export function figureOf({ ofLimit, excess = 0 }: CellResult): number | undefined {
+  return ofLimit !== undefined && isExceeded({ excess: ofLimit }) ? excess : ofLimit
+}
+
 /** Floods and measures; a client that got no processor to flood with gets another chance, under another client id. */
 export async function runCell(surroundings: Surroundings, scene: Scene, cell: Cell): Promise<CellResult> {
   const { witness, sluice } = scene

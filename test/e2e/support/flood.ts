@@ -86,12 +86,13 @@ export async function startProducers(context: Surroundings, config: FloodConfig)
 
 /** Each of the connections reads the whole topic. */
 export async function startConsumers(context: Surroundings, config: FloodConfig): Promise<Flood> {
-  const { library, bootstrap, topic, clientId, connections, settings = {} } = config
-  if (library === 'java' && connections === 1) {
-    const properties = { 'client.id': clientId, ...strings(settings) }
+  const { library, bootstrap, topic, clientId, connections, settings } = config
+  // The tool overrules settings for the size of a fetch with flags of its own.
+  if (library === 'java' && connections === 1 && settings === undefined) {
+    const properties = { 'client.id': clientId }
     return fromTool(context, await startPerfConsumer({ bootstrap, topic, records: ENDLESS_RECORDS, properties }))
   }
-  return fromProgram(context, library, 'consume', { ...programConfig(config), consumer: settings })
+  return fromProgram(context, library, 'consume', { ...programConfig(config), consumer: settings ?? {} })
 }
 
 function programConfig({ bootstrap, topic, clientId, connections, recordBytes }: FloodConfig): ClientConfig {
