@@ -3,7 +3,7 @@ import { DIMENSIONS, type Dimension, isLevel } from '../policy/dimensions.ts'
 import { PLAIN_FIELDS } from '../policy/quota-rule.ts'
 import { parseBurst } from './burst.ts'
 import { checkMatches, dimensionsOf } from './check-match.ts'
-import { parseLimitOrNone } from './quota-schema.ts'
+import { parseLimitOrNone } from './limit-schema.ts'
 import {
   attempt,
   type DocumentFault,

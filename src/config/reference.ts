@@ -4,8 +4,8 @@
  */
 import type { JsonSchema } from './json-schema.ts'
 import { POD_VARIABLES } from './labels.ts'
+import { PATTERN_HELP } from './match-schema.ts'
 import { settingNames } from './overlay.ts'
-import { PATTERN_HELP } from './quota-schema.ts'
 
 /** The whole page, in Markdown. */
 export function renderReference(schema: JsonSchema): string {

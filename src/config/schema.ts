@@ -18,7 +18,8 @@ import {
 import { parseAddress, parseAddresses, parseBrokerPorts, parseHost } from './addresses.ts'
 import { type Document, type FollowKafka, LOG_LEVELS, type QuotasDocument } from './document.ts'
 import { LABEL_NAME, parseLabelName, parseLabelValue } from './labels.ts'
-import { exceptions, mode, pattern, quota } from './quota-schema.ts'
+import { exceptions, pattern } from './match-schema.ts'
+import { mode, quota } from './quota-schema.ts'
 import { count, DURATION, named, port, SIZE, section, string, text } from './schema-parts.ts'
 import { parseAmount, parseDuration } from './units.ts'
 
