@@ -167,6 +167,9 @@ export const OVERRIDES_MAX = 1_000
 /** Windows in the schedule of one quota: each is asked every minute whether it is open. */
 export const SCHEDULE_WINDOWS_MAX = 100
 
+/** Compiled windows kept: thousands of quotas share a few patterns. */
+export const CRONS_MAX = 1_000
+
 /** Matches in one list of exceptions: each is asked about every new client. */
 export const EXCEPTIONS_MAX = 1_000
 

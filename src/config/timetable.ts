@@ -3,6 +3,7 @@
  * time zone. It follows that clock through summer time: an hour that is skipped never comes, one that is repeated comes twice.
  */
 import { Cron } from 'croner'
+import { CRONS_MAX } from '../bounds.ts'
 import type { Limit, QuotaRule, ScheduleWindow } from '../policy/quota-rule.ts'
 import { nearest } from './suggest.ts'
 
@@ -19,22 +20,26 @@ export function effectiveRules(rules: readonly QuotaRule[], at: Date): Timetable
   const minute = new Date(Math.floor(at.getTime() / 60_000) * 60_000)
   const open = new Map<string, number>()
   for (const { name, schedule = [] } of rules) {
-    const index = schedule.findIndex((window) => cronOf(window).match(minute))
+    const index = schedule.findIndex((window) => isOpen(window, minute))
     if (index >= 0) open.set(name, index)
   }
   if (open.size === 0) return { rules, open }
   return { rules: rules.map((rule) => withWindow(rule, open.get(rule.name))), open }
 }
 
-const crons = new WeakMap<ScheduleWindow, Cron>()
+/** Compiled windows, by pattern and zone: quotas mostly have the same few. */
+const crons = new Map<string, Cron>()
 const windowed = new WeakMap<ScheduleWindow, { readonly rule: QuotaRule; readonly effective: QuotaRule }>()
 
-function cronOf(window: ScheduleWindow): Cron {
-  const known = crons.get(window)
-  if (known !== undefined) return known
-  const cron = new Cron(window.during, { timezone: window.timeZone, mode: '5-part' })
-  crons.set(window, cron)
-  return cron
+function isOpen({ during, timeZone }: ScheduleWindow, minute: Date): boolean {
+  const key = `${during} ${timeZone}`
+  let cron = crons.get(key)
+  if (cron === undefined) {
+    if (crons.size >= CRONS_MAX) crons.clear()
+    cron = new Cron(during, { timezone: timeZone, mode: '5-part' })
+    crons.set(key, cron)
+  }
+  return cron.match(minute)
 }
 
 function withWindow(rule: QuotaRule, index: number | undefined): QuotaRule {
@@ -91,9 +96,17 @@ export function parseDuring(text: string): string {
       `"${text}" has ${text.trim() === '' ? 0 : parts.length} fields, not five: minute, hour, day of the month, month, day of the week, as in "* 22-23,0-5 * * mon-fri"`,
     )
   }
-  for (const [i, field] of CRON_FIELDS.entries()) checkField(field, parts, i)
   const during = parts.join(' ')
-  if (new Cron(during, { timezone: 'UTC', mode: '5-part' }).nextRun() === null) {
+  const isRight = CRON_FIELDS.every(({ form }, i) => form.test(parts[i]!)) && isCron(during)
+  if (!isRight) {
+    for (const [i, field] of CRON_FIELDS.entries()) checkField(field, parts, i)
+    throw new RangeError(`"${text}" is no window; write one like "* 22-23,0-5 * * mon-fri"`)
+  }
+  if (
+    parts[2] !== '*' &&
+    parts[3] !== '*' &&
+    new Cron(during, { timezone: 'UTC', mode: '5-part' }).nextRun() === null
+  ) {
     throw new RangeError(`"${text}" never comes: there is no such day`)
   }
   return during
@@ -123,13 +136,18 @@ function isCron(pattern: string): boolean {
   }
 }
 
+/** Zones that were found to be right: to ask takes a tenth of a millisecond. */
+const usedZones = new Set<string>()
+
 /**
  * An IANA time zone: `Europe/Berlin`, `UTC`.
  * @throws RangeError with the one that was meant
  */
 export function parseTimeZone(text: string): string {
+  if (usedZones.has(text)) return text
   try {
     new Intl.DateTimeFormat('en', { timeZone: text })
+    if (usedZones.size < CRONS_MAX) usedZones.add(text)
     return text
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
