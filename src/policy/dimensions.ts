@@ -67,7 +67,8 @@ export function isOfConnection(dimension: Dimension): boolean {
 
 /** Dimensions that can be told apart by topic. */
 export function isOfTopic(dimension: Dimension): boolean {
-  return MEASURED_CLASSES[dimension].every((apiClass) => apiClass === 'produce' || apiClass === 'fetch')
+  const classes = MEASURED_CLASSES[dimension]
+  return classes.length > 0 && classes.every((apiClass) => apiClass === 'produce' || apiClass === 'fetch')
 }
 
 const DATA: readonly ApiClass[] = ['produce', 'fetch']
