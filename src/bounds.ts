@@ -63,6 +63,9 @@ export const BUCKETS_MAX = 100_000
  */
 export const CONNECTION_HOLD_MS = 3_000
 
+/** Longest wait that a refusal of mutations tells: below the 30 s after which admin clients give up on a request. */
+export const MUTATION_THROTTLE_MAX_MS = 25_000
+
 /** A request is let go this long before its login runs out, or the broker would close the connection on it. */
 export const SASL_MARGIN_MS = 1_000
 

@@ -105,9 +105,14 @@ export function isJoining(apiKey: number): boolean {
 /** Requests that create or delete partitions; other changes of the cluster are no mutations in Kafka's sense (KIP-599). */
 const MUTATING: ReadonlySet<number> = new Set([API_KEY.CreateTopics, API_KEY.DeleteTopics, API_KEY.CreatePartitions])
 
+/** Whether requests of this API create or delete partitions. */
+export function isMutating(apiKey: number): boolean {
+  return MUTATING.has(apiKey)
+}
+
 /** Whether requests of this API are charged in this dimension. */
 export function measures(dimension: Dimension, apiKey: number): boolean {
   if (dimension === 'joins') return JOINING.has(apiKey)
-  if (dimension === 'mutations') return MUTATING.has(apiKey)
+  if (dimension === 'mutations') return isMutating(apiKey)
   return MEASURED_CLASSES[dimension].includes(apiClassOf(apiKey))
 }

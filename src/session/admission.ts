@@ -15,6 +15,7 @@ import type { ChargeSet } from './charge-set.ts'
 import { apiSlot } from './counters.ts'
 import { FrameCharge } from './frame-charge.ts'
 import type { FrameLook } from './frame-look.ts'
+import { mayRefuse } from './mutation-costs.ts'
 import type { SessionParts } from './session-parts.ts'
 
 export class Admission implements Waiter {
@@ -90,6 +91,7 @@ export class Admission implements Waiter {
     charge.begin(this.#chargesFor(head, nowMs), facts.levelsFor(head.apiKey, nowMs))
     this.#policyVersion = this.#parts.context.policy.version
     charge.reserved.requestBytes = charge.actual.requestBytes = head.frameBytes
+    charge.reserved.mutations = charge.actual.mutations = this.#look.mutation?.cost ?? 0
     this.#estimate(head)
     if (this.#look.tellsTopics) this.#addTopics(head, nowMs)
     if (charge.empty) return
@@ -117,6 +119,10 @@ export class Admission implements Waiter {
 
   #chargesFor({ apiKey }: RequestHead, nowMs: number): ChargeSet {
     const { facts } = this.#parts
+    const { mutation } = this.#look
+    // What may be refused is not held for its mutations.
+    if (mutation !== undefined && mayRefuse(apiKey, mutation.version))
+      return facts.chargesBesideMutations(apiKey, nowMs)
     return this.#look.group === undefined
       ? facts.chargesFor(apiKey, nowMs)
       : facts.chargesForGroup(apiKey, this.#look.group, nowMs)

@@ -170,6 +170,13 @@ export class ChargeSet {
     }
   }
 
+  /** Counts a request of which something was refused, in the quotas that refuse it. */
+  countRefused(nowMs: number): void {
+    for (const line of this.#lines) {
+      if (line.enforced && this.#debtMs(line, nowMs) > 0) line.counts.refusedRequests++
+    }
+  }
+
   /** How long the client should stay away: the deepest debt of the enforced buckets, in milliseconds. */
   debtMs(nowMs: number): number {
     let debtMs = 0

@@ -5,6 +5,7 @@
 
 import { SESSION_GROUPS_MAX, SESSION_TOPICS_MAX } from '../bounds.ts'
 import type { ClientBehaviour } from '../policy/client-libraries.ts'
+import type { RateDimension } from '../policy/dimensions.ts'
 import { type Identity, NOBODY } from '../policy/identity.ts'
 import { ChargeSet } from './charge-set.ts'
 import type { SessionContext } from './context.ts'
@@ -38,6 +39,7 @@ export class ClientFacts {
   /** By API and topic, and by API and a group that a request names. The oldest makes room. */
   readonly #topicCharges = new Map<string, ChargeSet>()
   readonly #groupCharges = new Map<string, ChargeSet>()
+  readonly #mutationCharges = new Map<string, ChargeSet>()
 
   constructor(context: SessionContext, { address, sni }: Origin) {
     this.#context = context
@@ -93,6 +95,16 @@ export class ClientFacts {
     return charges
   }
 
+  /** Of a mutating API, the buckets of its mutations alone. */
+  chargesForMutations(apiKey: number, nowMs: number): ChargeSet {
+    return this.#chargesWhere(apiKey, 'mutations', (dimension) => dimension === 'mutations', nowMs)
+  }
+
+  /** And all others. */
+  chargesBesideMutations(apiKey: number, nowMs: number): ChargeSet {
+    return this.#chargesWhere(apiKey, 'beside mutations', (dimension) => dimension !== 'mutations', nowMs)
+  }
+
   /** The gauges for one API. */
   levelsFor(apiKey: number, nowMs: number): LevelSet {
     this.#refresh(nowMs)
@@ -138,9 +150,10 @@ export class ClientFacts {
       this.#levels[i] = undefined
       this.#asksForTopics[i] = undefined
     }
-    for (const charges of [...this.#topicCharges.values(), ...this.#groupCharges.values()]) charges.release()
-    this.#topicCharges.clear()
-    this.#groupCharges.clear()
+    for (const sets of [this.#topicCharges, this.#groupCharges, this.#mutationCharges]) {
+      for (const charges of sets.values()) charges.release()
+      sets.clear()
+    }
     this.#policyVersion = this.#context.policy.version
   }
 
@@ -160,6 +173,15 @@ export class ClientFacts {
     this.#groupsVersion = groups.version
     const group = answer.state === 'one' ? answer.group : ''
     if (group !== this.#identity.group) this.#become({ ...this.#identity, group })
+  }
+
+  #chargesWhere(apiKey: number, name: string, wanted: (dimension: RateDimension) => boolean, nowMs: number): ChargeSet {
+    this.#refresh(nowMs)
+    const { policy, buckets, counters } = this.#context
+    return cached(this.#mutationCharges, `${apiKey} ${name}`, SESSION_GROUPS_MAX, () => {
+      const applicable = policy.resolve(this.#identity, apiKey).filter(({ dimension }) => wanted(dimension))
+      return new ChargeSet(applicable, buckets, counters, nowMs)
+    })
   }
 
   #resolve(identity: Identity, apiKey: number, nowMs: number): ChargeSet {

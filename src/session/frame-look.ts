@@ -6,6 +6,7 @@
 import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
 import { GroupPeek, namesGroup } from './group-of-request.ts'
+import type { Mutation } from './mutations.ts'
 import type { SessionParts } from './session-parts.ts'
 import { TopicTracking } from './topic-tracking.ts'
 
@@ -18,6 +19,8 @@ export class FrameLook {
   tellsTopics = false
   /** Of a Fetch whose topics are told apart: how much of the frame has been looked at, for good. */
   fetchSeenBytes = 0
+  /** What it creates or deletes, where a quota limits that. */
+  mutation: Mutation | undefined
 
   readonly #parts: SessionParts
   readonly #groups: GroupPeek = new GroupPeek()
@@ -32,6 +35,7 @@ export class FrameLook {
     this.isJoin = false
     this.tellsTopics = false
     this.fetchSeenBytes = 0
+    this.mutation = undefined
   }
 
   /** Looks at the request at `from`, visible up to `to`. False: more of it must be there first. May be called again for the same one. */
@@ -43,6 +47,16 @@ export class FrameLook {
     if (apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch) {
       return this.#lookAtFetch(head, bytes, view, from, to, nowMs)
     }
+    return this.#lookAtMutation(head, bytes, from, to, nowMs)
+  }
+
+  /** Such requests are short; of one that is not, nothing is charged for its mutations. */
+  #lookAtMutation(head: RequestHead, bytes: Uint8Array, from: number, to: number, nowMs: number): boolean {
+    const { mutations } = this.#parts
+    if (this.mutation !== undefined || !mutations.concerns(head, nowMs)) return true
+    if (!isEnough(from, to, head.frameBytes)) return false
+    const frameEnd = from + head.frameBytes
+    if (to >= frameEnd) this.mutation = mutations.read(bytes.slice(from, frameEnd))
     return true
   }
 

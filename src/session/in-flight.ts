@@ -3,6 +3,7 @@
  * numbers, grown when needed, never past `IN_FLIGHT_MAX`. A local reply (an answer made here) waits its turn in it.
  */
 import { FrameCharge } from './frame-charge.ts'
+import type { JudgedMutation } from './mutation-gate.ts'
 import type { SaslStep } from './observe-sasl.ts'
 
 /** What is remembered of a request until its answer comes. */
@@ -16,6 +17,8 @@ export interface Expected {
   charge: FrameCharge
   /** The topics of the answer are told apart. */
   tellsTopics: boolean
+  /** Of what creates or deletes partitions, where a quota limits that. */
+  mutation: JudgedMutation | undefined
   /** Of SaslHandshake and SaslAuthenticate: what it said. */
   saslStep: SaslStep | undefined
   /** The answer itself where we made it: a whole frame. */
@@ -30,6 +33,7 @@ function blank(): Expected {
     sentAtMs: 0,
     charge: new FrameCharge(),
     tellsTopics: false,
+    mutation: undefined,
     saslStep: undefined,
     reply: undefined,
   }
@@ -62,6 +66,11 @@ export class InFlight {
     return slot
   }
 
+  /** The slot that was pushed last. */
+  last(): Expected {
+    return this.#ring[(this.#head + this.#length - 1) & (this.#ring.length - 1)] as Expected
+  }
+
   /** The answer that must come next, undefined when none is owed. */
   peek(): Expected | undefined {
     return this.#length === 0 ? undefined : this.#ring[this.#head]
@@ -70,6 +79,7 @@ export class InFlight {
   shift(): void {
     const slot = this.#ring[this.#head] as Expected
     slot.charge.clear()
+    slot.mutation = undefined
     slot.saslStep = undefined
     slot.reply = undefined
     this.#head = (this.#head + 1) & (this.#ring.length - 1)

@@ -32,6 +32,7 @@ import { fetchLimitsBytes, lowerFetchLimits } from './fetch-limits.ts'
 import { FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
 import { FrameLook } from './frame-look.ts'
 import { versionMismatchReply } from './local-reply.ts'
+import type { Mutation } from './mutations.ts'
 import type { SaslStep } from './observe-sasl.ts'
 import type { SessionParts } from './session-parts.ts'
 import { sharesPlan, type TopicShares, W_SHARE_ACKS, W_SHARE_RECORDS } from './topic-shares.ts'
@@ -76,6 +77,8 @@ export class RequestStream implements SkimSink {
   #answered = true
   #records = 0
   #swallowed = false
+  /** What goes in place of a request that is swallowed. */
+  #replacement: Uint8Array | undefined
   #saslStep: SaslStep | undefined
 
   constructor(parts: SessionParts) {
@@ -125,6 +128,7 @@ export class RequestStream implements SkimSink {
         this.#swallowed = false
         if (at > runFrom) this.#parts.outbox.toBroker(bytes, runFrom, at)
         runFrom = next
+        this.#sendReplacement()
       }
       at = next
     }
@@ -290,6 +294,7 @@ export class RequestStream implements SkimSink {
     if (head.apiKey === API_KEY.Produce) this.#watchProduce()
     else if (isFetch(head.apiKey)) return this.#passFetch(view, from, at, frameEnd, to, nowMs)
     else if (isInspected(head.apiKey) && to >= frameEnd) return this.#inspect(bytes, frameEnd, nowMs)
+    else if (this.#look.mutation !== undefined) return this.#mutate(this.#look.mutation, frameEnd, nowMs)
     if (this.#bodyLeft === 0) this.#finish(nowMs)
     return at
   }
@@ -341,6 +346,26 @@ export class RequestStream implements SkimSink {
     this.#bodyLeft = 0
     this.#finish(nowMs)
     return frameEnd
+  }
+
+  /** What creates or deletes partitions, and is here whole: goes as it is, or without its refused topics, or not at all. */
+  #mutate(mutation: Mutation, frameEnd: number, nowMs: number): number {
+    const verdict = this.#parts.mutations.judge(mutation, nowMs)
+    this.#bodyLeft = 0
+    this.#finish(nowMs)
+    if (verdict === undefined) return frameEnd
+    const expected = this.#parts.inFlight.last()
+    expected.mutation = verdict.judged
+    expected.reply = verdict.reply
+    this.#replacement = verdict.replacement
+    this.#swallowed = verdict.reply !== undefined || verdict.replacement !== undefined
+    return frameEnd
+  }
+
+  #sendReplacement(): void {
+    const replacement = this.#replacement
+    this.#replacement = undefined
+    if (replacement !== undefined) this.#parts.outbox.toBroker(replacement, 0, replacement.length)
   }
 
   /** ApiVersions in a version that we do not know: the answer is ours (error 35 in v0 form), the request is swallowed. */

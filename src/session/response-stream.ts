@@ -10,6 +10,8 @@ import { AnswerSink } from './answer-sink.ts'
 import { lowerApiVersions } from './api-versions.ts'
 import { apiSlot } from './counters.ts'
 import type { Expected } from './in-flight.ts'
+import type { JudgedMutation } from './mutation-gate.ts'
+import { mergeAnswer, mergeHead } from './mutations.ts'
 import { type ResponsePlan, responsePlan } from './response-plan.ts'
 import { BLANK_LIST_BYTES, blankListedNodes, blankTaggedNodes, replaceAddresses } from './rewrite.ts'
 import type { SessionParts } from './session-parts.ts'
@@ -59,23 +61,27 @@ export class ResponseStream {
         this.#bodyLeft > 0 ? this.#passBody(bytes, view, at, to, nowMs) : this.#begin(bytes, view, at, to, nowMs)
       if (next === at) break
       at = next
-      if (this.#bodyLeft === 0 && this.#parts.inFlight.peek()?.reply !== undefined) this.#flushRun(bytes, at)
+      if (this.#bodyLeft === 0 && this.#parts.inFlight.peek()?.reply !== undefined) this.#flushRun(bytes, at, nowMs)
     }
-    this.#flushRun(bytes, at)
+    this.#flushRun(bytes, at, nowMs)
     return at
   }
 
   /** Sends the answers of our own whose turn has come. */
-  #flushRun(bytes: Uint8Array, to: number): void {
+  #flushRun(bytes: Uint8Array, to: number, nowMs: number): void {
     if (to > this.#runFrom) this.#parts.outbox.toClient(bytes, this.#runFrom, to)
     this.#runFrom = to
-    this.sendReplies()
+    this.sendReplies(nowMs)
   }
 
-  sendReplies(): void {
+  sendReplies(nowMs: number): void {
     if (this.#bodyLeft > 0) return
     for (let head = this.#parts.inFlight.peek(); head?.reply !== undefined; head = this.#parts.inFlight.peek()) {
       this.#parts.outbox.toClient(head.reply, 0, head.reply.length)
+      if (head.mutation !== undefined) {
+        this.#parts.mutations.finish(head.mutation, undefined, nowMs)
+        this.#parts.age.answerDelivered(nowMs)
+      }
       this.#parts.inFlight.shift()
     }
   }
@@ -128,13 +134,16 @@ export class ResponseStream {
     nowMs: number,
   ): number {
     const whole = visibleEnd - from === frameBytes
-    if (!whole && mustBeWhole(plan, expected.apiKey, frameBytes)) return from
+    if (!whole && mustBeWhole(plan, expected, frameBytes)) return from
     const bodyBytes = frameBytes - (bodyAt - from)
     this.#sink.reset()
     this.#shares = expected.tellsTopics ? this.#parts.tracking?.fetched : undefined
     this.#sink.answerTopics = this.#shares
     this.#shares?.begin(frameBytes)
     this.#skim.start(plan.skim, bodyBytes)
+    if (expected.mutation !== undefined) {
+      return this.#mutated(expected, expected.mutation, bytes, view, from, bodyAt, visibleEnd, frameBytes, nowMs)
+    }
     if (plan.addresses === 'none' || !(whole || plan.addresses === 'head')) {
       // Streams: the body's first part is looked at by #passBody, like the rest.
       this.#accept(expected, frameBytes, nowMs)
@@ -159,6 +168,41 @@ export class ResponseStream {
     this.#replace(plan, bytes, from, at, addresses)
     this.#bodyLeft = frameBytes - (at - from)
     this.#skimming = !whole && !this.#skim.done
+    if (this.#bodyLeft === 0) this.#finish(nowMs)
+    return at
+  }
+
+  /** The answer to what creates or deletes partitions: refused topics are put where the broker would have put them. */
+  #mutated(
+    expected: Expected,
+    mutation: JudgedMutation,
+    bytes: Uint8Array,
+    view: DataView,
+    from: number,
+    bodyAt: number,
+    visibleEnd: number,
+    frameBytes: number,
+    nowMs: number,
+  ): number {
+    const whole = visibleEnd - from === frameBytes
+    const { split, throttleMs } = mutation
+    const merged = whole || split.refusedCount === 0 ? undefined : mergeHead(split, bytes, from, visibleEnd, throttleMs)
+    if (!whole && split.refusedCount > 0 && merged === undefined) return from
+    const seenTo = this.#skim.run(bytes, view, bodyAt, visibleEnd, this.#sink)
+    this.#accept(expected, frameBytes, nowMs)
+    this.#noticed(view, nowMs)
+    const answer = whole ? bytes.slice(from, visibleEnd) : undefined
+    this.#parts.mutations.finish(mutation, answer, nowMs)
+    expected.mutation = undefined
+    const at = whole ? visibleEnd : (merged?.upTo ?? seenTo)
+    const head = answer !== undefined && split.refusedCount > 0 ? mergeAnswer(split, answer, throttleMs) : merged?.head
+    if (head !== undefined) {
+      if (from > this.#runFrom) this.#parts.outbox.toClient(bytes, this.#runFrom, from)
+      this.#parts.outbox.toClient(head, 0, head.length)
+      this.#runFrom = at
+    }
+    this.#bodyLeft = frameBytes - (at - from)
+    this.#skimming = false
     if (this.#bodyLeft === 0) this.#finish(nowMs)
     return at
   }
@@ -383,7 +427,8 @@ function isSasl(apiKey: number): boolean {
 }
 
 /** Whether the answer must be in sight whole before any of it may go. */
-function mustBeWhole(plan: ResponsePlan, apiKey: number, frameBytes: number): boolean {
+function mustBeWhole(plan: ResponsePlan, { apiKey, mutation }: Expected, frameBytes: number): boolean {
+  if (mutation !== undefined) return frameBytes <= REWRITE_BYTES_MAX
   switch (plan.addresses) {
     case 'whole':
       if (frameBytes <= REWRITE_BYTES_MAX) return true

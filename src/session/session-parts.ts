@@ -4,6 +4,7 @@ import type { ConnectionGate } from './connection-gate.ts'
 import type { SessionContext } from './context.ts'
 import type { FrameAge } from './frame-age.ts'
 import type { InFlight } from './in-flight.ts'
+import type { MutationGate } from './mutation-gate.ts'
 import type { SaslObserver } from './observe-sasl.ts'
 import type { Outbox } from './outbox.ts'
 import type { TopicTracking } from './topic-tracking.ts'
@@ -72,6 +73,7 @@ export interface SessionParts {
   readonly totals: SessionTotals
   readonly estimates: Estimates
   readonly outbox: Outbox
+  readonly mutations: MutationGate
   /** Made when a quota first asks for topics. */
   tracking: TopicTracking | undefined
 }

@@ -15,6 +15,7 @@ import type { CloseReason } from './counters.ts'
 import { ClientRefused } from './foreign-bytes.ts'
 import { FrameAge } from './frame-age.ts'
 import { InFlight } from './in-flight.ts'
+import { MutationGate } from './mutation-gate.ts'
 import { SaslObserver } from './observe-sasl.ts'
 import type { Outbox } from './outbox.ts'
 import { RequestStream } from './request-stream.ts'
@@ -58,6 +59,7 @@ export class Session {
       totals: this.totals,
       estimates: noEstimates(),
       outbox,
+      mutations: new MutationGate(this.#facts, context.topics),
       tracking: undefined,
     }
     this.#parts = parts
@@ -124,7 +126,7 @@ export class Session {
     try {
       const at = this.#requests.take(bytes, view, from, to, nowMs)
       if (this.#state === 'fresh' && this.#requests.started) this.#state = transition('fresh', 'firstFrame')
-      if (this.#inFlight.length > 0) this.#answers.sendReplies()
+      if (this.#inFlight.length > 0) this.#answers.sendReplies(nowMs)
       if (this.#software !== this.#facts.identity.software) {
         this.#software = this.#facts.identity.software
         this.#outbox.identified()
@@ -167,6 +169,7 @@ export class Session {
     const passing = this.#answers.midFrame ? this.#inFlight.peek() : undefined // its size is settled
     for (let head = this.#inFlight.peek(); head !== undefined; head = this.#inFlight.peek()) {
       head.charge.unanswered(head === passing, nowMs)
+      if (head.mutation !== undefined) this.#parts.mutations.finish(head.mutation, undefined, nowMs)
       this.#inFlight.shift()
     }
     this.#gate.close()
