@@ -219,9 +219,10 @@ class App implements Sluice {
         const message = `the cluster's own quotas are in force: ${quotas.length === 0 ? 'there are none' : rules.map(({ name }) => name).join(', ')}`
         this.#logger.info({ event: 'kafka_quotas', quotas: rules.map(({ name }) => name), notes }, message)
       },
-      failed: (error, failuresInRow) => {
+      failed: (error) => {
         this.counters.quotaPolls.failed++
-        const kept = failuresInRow > 1 || this.#policies.rules.length > 0 ? '; the last ones stay in force' : ''
+        const isKnown = this.#follower?.state().answeredAtMs !== undefined
+        const kept = isKnown ? '; the last ones stay in force' : '; until they are, only those of the file limit'
         this.#limitedLog.log(
           'warn',
           'kafka_quotas_failed',
@@ -361,7 +362,7 @@ class App implements Sluice {
       Object.entries(rule.limit).map(([dimension, limitPerSecond]) => ({
         name: rule.name,
         dimension,
-        limitPerSecond,
+        limitPerSecond: Number.isFinite(limitPerSecond) ? limitPerSecond : null,
         mode: this.#policies.isObserving ? 'observe' : rule.mode,
       })),
     )

@@ -49,7 +49,8 @@ export interface QuotaStatus {
   readonly name: string
   readonly dimension: string
   /** Infinity (null in JSON) where only overrides limit. */
-  readonly limitPerSecond: number
+  /** Of `connections` and `inFlight` a number at a time; null where only overrides limit. */
+  readonly limitPerSecond: number | null
   readonly mode: 'enforce' | 'observe'
 }
 

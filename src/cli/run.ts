@@ -106,7 +106,7 @@ function logStart(logger: Logger, config: Config, sluice: Sluice): void {
   const upstream = config.upstream.bootstrap.map(formatAddress)
   const quotas = sluice.status().quotas.map(({ name, dimension, limitPerSecond, mode }) => {
     const observed = mode === 'observe' ? ' (observe)' : ''
-    return `${name}: ${dimension} ${formatLimit(dimension, limitPerSecond)}${observed}`
+    return `${name}: ${dimension} ${formatLimit(dimension, limitPerSecond ?? Number.POSITIVE_INFINITY)}${observed}`
   })
   const admin = sluice.admin === undefined ? 'off' : `http://${formatAddress(sluice.admin)}`
   const listen = formatAddress(sluice.listen)

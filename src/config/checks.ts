@@ -3,6 +3,7 @@
  * in each quota. The checks look at the document as it was written and pass over what is malformed, so that one run finds every
  * fault.
  */
+import { FOLLOWED_NAMES } from '../policy/kafka-quotas.ts'
 import { collide, type HostPort, parseAddress, parseBrokerPorts, reaches } from './addresses.ts'
 import { checkExempt } from './check-match.ts'
 import { checkQuota } from './check-quota.ts'
@@ -19,6 +20,7 @@ export function checkDocument(document: Mapping): DocumentFault[] {
     ...checkPorts(document),
     ...checkExempt(document),
     ...checkFollowed(document),
+    ...checkFollowedNames(document, { value: quotas, path }),
     ...checkNames({ value: quotas, path }),
     ...quotas.flatMap((quota, i) => (isMapping(quota) ? checkQuota(quota, [...path, i]) : [])),
   ]
@@ -28,6 +30,18 @@ function checkFollowed(document: Mapping): DocumentFault[] {
   const inner = mappingAt(document, 'quotas')['followKafka']
   if (document['followKafka'] === undefined || inner === undefined) return []
   return [{ path: [], key: 'followKafka', message: 'it is in quotas too; say it in one place' }]
+}
+
+/** A file that was imported beside the same quotas followed would charge everybody twice. */
+function checkFollowedNames(document: Mapping, { value: quotas, path }: Placed<readonly unknown[]>): DocumentFault[] {
+  const follows = [document['followKafka'], mappingAt(document, 'quotas')['followKafka']]
+  if (follows.every((follow) => follow === undefined || follow === false)) return []
+  return quotas.flatMap((quota, i) => {
+    const name = isMapping(quota) ? quota['name'] : undefined
+    if (typeof name !== 'string' || !FOLLOWED_NAMES.includes(name)) return []
+    const message = `followKafka makes a quota ${name} itself; remove this one, or rename it if it is in addition`
+    return [{ path: [...path, i, 'name'], message }]
+  })
 }
 
 function checkNames({ value: quotas, path }: Placed<readonly unknown[]>): DocumentFault[] {

@@ -8,6 +8,14 @@ import { compilePattern, exactPattern } from './match.ts'
 import { compileAddress } from './match-address.ts'
 import type { Mode, QuotaRule } from './quota-rule.ts'
 
+/** The names of the rules that stand for a cluster's quotas. */
+export const FOLLOWED_NAMES: readonly string[] = [
+  'kafka-produce',
+  'kafka-fetch',
+  'kafka-mutations',
+  'kafka-connections',
+]
+
 /** One entity with its quotas as DescribeClientQuotas tells them. */
 export interface KafkaQuota {
   /** `user`, `client-id`, `ip`; null is the default entity of that type. */

@@ -88,8 +88,11 @@ function usedSamples(quota: string, counts: QuotaCounts | undefined, quotas: rea
 function limitSamples(quotas: readonly QuotaStatus[]): Sample[] {
   const dimensionsOf = new Map<string, number>()
   for (const { name } of quotas) dimensionsOf.set(name, (dimensionsOf.get(name) ?? 0) + 1)
-  return quotas.map(({ name, dimension, limitPerSecond }) => ({
-    labels: dimensionsOf.get(name) === 1 ? { quota: name } : { quota: name, dimension },
-    value: limitPerSecond,
-  }))
+  return quotas.flatMap(({ name, dimension, limitPerSecond }) => {
+    if (limitPerSecond === null) return []
+    return {
+      labels: dimensionsOf.get(name) === 1 ? { quota: name } : { quota: name, dimension },
+      value: limitPerSecond,
+    }
+  })
 }
