@@ -16,6 +16,7 @@ import {
 import { GroupBook } from './cluster/group-book.ts'
 import { TopicBook } from './cluster/topic-book.ts'
 import { type Config, ConfigError } from './config/config.ts'
+import { Insight } from './insight.ts'
 import { BucketTable } from './limiter/bucket-table.ts'
 import { LevelTable } from './limiter/level-table.ts'
 import type { QueryOutcome } from './net/broker-query.ts'
@@ -29,7 +30,15 @@ import { behaviourOf } from './policy/client-libraries.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
 import type { SessionContext } from './session/context.ts'
 import { Counters } from './session/counters.ts'
-import type { BrokerStatus, ConfigReport, QuotaStatus, ReloadOutcome, Sluice, SluiceStatus } from './sluice.ts'
+import type {
+  BrokerStatus,
+  ClientStatus,
+  ConfigReport,
+  QuotaStatus,
+  ReloadOutcome,
+  Sluice,
+  SluiceStatus,
+} from './sluice.ts'
 import { LogLimiter } from './telemetry/log-limiter.ts'
 import type { Logger } from './telemetry/logger.ts'
 import { createMetrics } from './telemetry/metrics.ts'
@@ -79,6 +88,7 @@ class App implements Sluice {
   readonly #listeners: BrokerListeners
   readonly #discovery: Discovery
   readonly #follower: QuotaFollower | undefined
+  readonly #insight: Insight
   /** Addresses by how the last attempt to reach them ended. */
   readonly #reachable = new Map<string, boolean>()
   #unreachableWhy = 'the brokers have not answered yet'
@@ -131,6 +141,13 @@ class App implements Sluice {
       book: this.#book,
       asked: (address, outcome) => this.#asked(address, outcome),
     })
+    this.#insight = new Insight({
+      config: () => this.#config,
+      context: this.#context,
+      policies: this.#policies,
+      clients: () => this.#clients(),
+      nowMs: monotonicMs,
+    })
   }
 
   async start({ configReport, reload }: SluiceDependencies): Promise<void> {
@@ -151,10 +168,12 @@ class App implements Sluice {
         ...admin,
         metrics,
         status: () => this.status(),
+        insight: this.#insight,
         configReport,
         reload,
         onError: (error, path) => this.#logger.error({ event: 'admin_failed', path, err: error }, `${path} failed`),
       })
+      this.#insight.start()
     }
     this.#discovery.start()
     this.#follower?.start()
@@ -170,14 +189,13 @@ class App implements Sluice {
 
   status(): SluiceStatus {
     const reasons = this.#notReady()
-    const open = [...this.#gateway.connections].map((connection) => connection.session)
     return {
       ready: reasons.length === 0,
       reasons,
       brokers: this.#book.brokers().map((entry) => this.#brokerStatus(entry)),
       connections: this.counters.connections,
       quotas: this.#quotas(),
-      clients: [...this.#ledger.clients(open).values()],
+      clients: [...this.#clients().values()],
     }
   }
 
@@ -273,6 +291,7 @@ class App implements Sluice {
     this.#listeners.close()
     this.#discovery.stop()
     this.#follower?.stop()
+    this.#insight.stop()
   }
 
   async #stop(): Promise<void> {
@@ -355,6 +374,10 @@ class App implements Sluice {
       localPort: local?.port ?? 0,
       reachable: this.#reachable.get(formatAddress(address)) ?? false,
     }
+  }
+
+  #clients(): ReadonlyMap<string, ClientStatus> {
+    return this.#ledger.clients([...this.#gateway.connections].map((connection) => connection.session))
   }
 
   #quotas(): QuotaStatus[] {

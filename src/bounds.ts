@@ -290,6 +290,9 @@ export const GONE_CLIENTS_MAX = 1_000
 /** Clients whose rates are watched: about 15 kB each (measured), so 30 MB at worst, and 4 ms a second. */
 export const CLIENTS_WATCHED_MAX = 2_000
 
+/** How often clients are looked at: rates are over one second and ten. */
+export const OBSERVE_INTERVAL_MS = 1_000
+
 /** A client without a request for so long is forgotten by the observer; batch jobs run hourly. */
 export const CLIENT_IDLE_MAX_MS = 3_600_000
 
@@ -299,3 +302,7 @@ export const WATCHED_AT_WORK_MS = 60_000
 /** The history of a client: a quarter of an hour in steps of five seconds, four numbers each: 2.9 kB. */
 export const HISTORY_STEP_MS = 5_000
 export const HISTORY_POINTS = 180
+
+/** A command's question to a running sluice: it answers at once or not at all; 2,000 clients are about 3 MB. */
+export const ADMIN_ANSWER_TIMEOUT_MS = 10_000
+export const ADMIN_ANSWER_BYTES_MAX = 67_108_864

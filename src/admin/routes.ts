@@ -1,6 +1,7 @@
 /** Which path answers what. One table, so that the index page and the 404 always list what there is. */
 import type { ConfigReport, ReloadOutcome, SluiceStatus } from '../sluice.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { isLoopback, loopbackFault } from './loopback.ts'
 
 /** One HTTP answer. */
 export interface Answer {
@@ -15,25 +16,39 @@ export interface Answer {
 export interface PageSources {
   readonly metrics: Metrics
   readonly status: () => SluiceStatus
+  readonly insight: InsightPages
   /** Whether the configuration file is in force; undefined: nobody knows of one. */
   readonly configReport?: (() => ConfigReport) | undefined
   /** Reads the configuration file again; undefined: there is none. */
   readonly reload?: (() => ReloadOutcome) | undefined
 }
 
+/** What `explain`, `diff` and `advise` ask for, as values for JSON. */
+export interface InsightPages {
+  /** Throws RangeError for a question that makes no sense. */
+  explain(query: URLSearchParams): unknown
+  policy(): unknown
+  observed(): unknown
+}
+
 /** One request, as far as a page may want to know. */
 export interface Question {
   readonly method: string
   readonly path: string
+  readonly query: URLSearchParams
   /** The address that it comes from. */
   readonly peer: string
   /** The web page that sent it; undefined: a program. */
   readonly origin: string | undefined
+  /** By which name it was asked for: the Host header. */
+  readonly host: string | undefined
 }
 
 interface Page {
   readonly method: 'GET' | 'POST'
   readonly about: string
+  /** Answers its own machine only. */
+  readonly isLocal?: boolean
   answer(sources: PageSources, question: Question): Answer | Promise<Answer>
 }
 
@@ -56,6 +71,24 @@ const PAGES: Readonly<Record<string, Page>> = {
     about: 'brokers, quotas and clients as JSON',
     answer: ({ status }) => json(200, status()),
   },
+  '/api/explain': {
+    method: 'GET',
+    about: 'what applies to one client (?clientId=…) and how its buckets stand; this machine only',
+    isLocal: true,
+    answer: explained,
+  },
+  '/api/policy': {
+    method: 'GET',
+    about: 'the quotas in force, as diff compares them; this machine only',
+    isLocal: true,
+    answer: ({ insight }) => json(200, insight.policy()),
+  },
+  '/api/observed': {
+    method: 'GET',
+    about: 'rates of each client since the start, from which advise makes its advice; this machine only',
+    isLocal: true,
+    answer: ({ insight }) => json(200, insight.observed()),
+  },
   '/api/reload': {
     method: 'POST',
     about: 'reads the configuration file again, whole or not at all; from this machine only',
@@ -73,6 +106,8 @@ export async function answerTo(question: Question, sources: PageSources): Promis
     return { code: 404, type: TEXT, body: `no such page; there are: / ${Object.keys(PAGES).join(' ')}\n` }
   }
   if (page !== undefined && (page.method === method || (page.method === 'GET' && isRead))) {
+    const fault = page.isLocal === true ? loopbackFault(question) : undefined
+    if (fault !== undefined) return { code: 403, type: TEXT, body: `${fault}\n` }
     return page.answer(sources, question)
   }
   const allow = page?.method === 'POST' ? 'POST' : 'GET, HEAD'
@@ -104,8 +139,13 @@ function reload(sources: PageSources, { peer, origin }: Question): Answer {
   }
 }
 
-function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/u.test(address)
+function explained({ insight }: PageSources, { query }: Question): Answer {
+  try {
+    return json(200, insight.explain(query))
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return { code: 400, type: TEXT, body: `${error.message}\n` }
+  }
 }
 
 function index({ status }: PageSources): Answer {

@@ -90,11 +90,14 @@ function close(server: Server): Promise<void> {
 
 /** Never rejects: a page that fails is answered with 500, and the data path does not notice. */
 async function respond(request: IncomingMessage, response: ServerResponse, options: AdminOptions): Promise<void> {
-  const path = pathOf(request.url ?? '/')
+  const { url = '/' } = request
+  const path = pathOf(url)
   let answer: Answer
   try {
     const { method = 'GET', headers, socket } = request
-    answer = await answerTo({ method, path, peer: socket.remoteAddress ?? '', origin: headers.origin }, options)
+    const { origin, host } = headers
+    const query = new URLSearchParams(url.slice(path.length))
+    answer = await answerTo({ method, path, query, peer: socket.remoteAddress ?? '', origin, host }, options)
   } catch (error) {
     options.onError?.(error, path)
     answer = { code: 500, type: 'text/plain; charset=utf-8', body: 'this page failed; the log says why\n' }
@@ -111,7 +114,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   response.end(request.method === 'HEAD' ? undefined : answer.body)
 }
 
-/** The path alone; a query is allowed (cache busters) and means nothing. */
+/** The path alone; a query is allowed on every page (cache busters), and means something to few. */
 function pathOf(url: string): string {
   const end = url.indexOf('?')
   return end === -1 ? url : url.slice(0, end)

@@ -5,6 +5,7 @@ import { packageVersion } from '../version.ts'
 import { checkConfigCommand } from './check-config.ts'
 import { demoCommand } from './demo.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
+import { explainCommand } from './explain.ts'
 import { importQuotasCommand } from './import-quotas.ts'
 import { runCommand } from './run.ts'
 import { schemaCommand } from './schema.ts'
@@ -45,6 +46,7 @@ function buildProgram(terminal: Terminal, finish: Finish): Command {
   program.addCommand(runCommand(terminal, finish))
   program.addCommand(demoCommand(terminal, finish))
   program.addCommand(checkConfigCommand(terminal, finish))
+  program.addCommand(explainCommand(terminal, finish))
   program.addCommand(importQuotasCommand(terminal, finish))
   program.addCommand(schemaCommand(terminal, finish))
   for (const command of [program, ...program.commands]) {

@@ -16,6 +16,8 @@ const READY: SluiceStatus = {
   clients: [],
 }
 
+const NO_INSIGHT: AdminOptions['insight'] = { explain: () => ({}), policy: () => ({}), observed: () => ({}) }
+
 let running: Admin | undefined
 
 async function start(options: Partial<AdminOptions> = {}): Promise<string> {
@@ -24,6 +26,7 @@ async function start(options: Partial<AdminOptions> = {}): Promise<string> {
     port: 0,
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: () => Promise.resolve('up 1\n') },
     status: () => READY,
+    insight: NO_INSIGHT,
     ...options,
   })
   return `http://${running.host}:${running.port}`
@@ -94,9 +97,39 @@ describe('pages', () => {
     for (const path of ['/healthz', '/readyz', '/metrics', '/api/status']) assert.ok(text.includes(`href="${path}"`))
   })
 
+  test('/api/explain, /api/policy and /api/observed answer this machine', async () => {
+    const base = await start({
+      insight: {
+        explain: (query) => ({ asked: query.get('clientId') }),
+        policy: () => ({ policy: 1 }),
+        observed: () => ({ observedMs: 2 }),
+      },
+    })
+    assert.deepEqual(await (await fetch(`${base}/api/explain?clientId=a%20b`)).json(), { asked: 'a b' })
+    assert.deepEqual(await (await fetch(`${base}/api/policy`)).json(), { policy: 1 })
+    assert.deepEqual(await (await fetch(`${base}/api/observed`)).json(), { observedMs: 2 })
+  })
+
+  test('a question that makes no sense is 400 and says why', async () => {
+    const explain = (): never => {
+      throw new RangeError('Kafka has no API Prodcue')
+    }
+    const answer = await fetch(`${await start({ insight: { ...NO_INSIGHT, explain } })}/api/explain?api=Prodcue`)
+    assert.equal(answer.status, 400)
+    assert.equal(await answer.text(), 'Kafka has no API Prodcue\n')
+  })
+
   test('a query means nothing', async () => {
     assert.equal((await fetch(`${await start()}/healthz?x=1`)).status, 200)
   })
+})
+
+test('pages for this machine are 403 under a name that somebody else chose', async () => {
+  await start()
+  for (const path of ['/api/explain', '/api/policy', '/api/observed']) {
+    const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`)
+    assert.match(answer, /^HTTP\/1\.1 403 [\s\S]*by address or as localhost/, path)
+  }
 })
 
 describe('POST /api/reload', () => {
@@ -127,7 +160,12 @@ describe('POST /api/reload', () => {
     const page = await fetch(`${base}/api/reload`, { method: 'POST', headers: { origin: 'http://evil.example' } })
     assert.equal(page.status, 403)
     assert.deepEqual(await page.json(), { reloaded: false, reason: 'not by a web page (http://evil.example)' })
-    const sources = { metrics: { contentType: '', text: () => Promise.resolve('') }, status: () => READY, reload }
+    const sources = {
+      metrics: { contentType: '', text: () => Promise.resolve('') },
+      status: () => READY,
+      insight: NO_INSIGHT,
+      reload,
+    }
     for (const [peer, code] of [
       ['10.0.0.7', 403],
       ['::ffff:10.0.0.7', 403],
@@ -139,7 +177,10 @@ describe('POST /api/reload', () => {
       ['::ffff:127.0.0.1', 200],
       ['::1', 200],
     ] as const) {
-      const answer = await answerTo({ method: 'POST', path: '/api/reload', peer, origin: undefined }, sources)
+      const answer = await answerTo(
+        { method: 'POST', path: '/api/reload', query: new URLSearchParams(), peer, origin: undefined, host: undefined },
+        sources,
+      )
       assert.equal(answer.code, code, peer)
       if (code === 403) assert.match(answer.body, new RegExp(`not from ${peer}`))
     }
@@ -214,6 +255,7 @@ describe('listening and closing', () => {
       port,
       metrics: { contentType: '', text: () => Promise.resolve('') },
       status: () => READY,
+      insight: NO_INSIGHT,
     })
     await assert.rejects(second, (error) => {
       assert.ok(error instanceof AdminListenError)

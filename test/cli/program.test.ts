@@ -57,6 +57,7 @@ describe('help and version', () => {
     ['run', '--help'],
     ['demo', '--help'],
     ['check-config', '--help'],
+    ['explain', '--help'],
     ['import-quotas', '--help'],
     ['schema', '--help'],
   ]) {
