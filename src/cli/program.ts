@@ -4,6 +4,7 @@ import { ConfigError } from '../config/config.ts'
 import { packageVersion } from '../version.ts'
 import { checkConfigCommand } from './check-config.ts'
 import { demoCommand } from './demo.ts'
+import { diffCommand } from './diff.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
 import { explainCommand } from './explain.ts'
 import { importQuotasCommand } from './import-quotas.ts'
@@ -47,6 +48,7 @@ function buildProgram(terminal: Terminal, finish: Finish): Command {
   program.addCommand(demoCommand(terminal, finish))
   program.addCommand(checkConfigCommand(terminal, finish))
   program.addCommand(explainCommand(terminal, finish))
+  program.addCommand(diffCommand(terminal, finish))
   program.addCommand(importQuotasCommand(terminal, finish))
   program.addCommand(schemaCommand(terminal, finish))
   for (const command of [program, ...program.commands]) {

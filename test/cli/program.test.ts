@@ -58,6 +58,7 @@ describe('help and version', () => {
     ['demo', '--help'],
     ['check-config', '--help'],
     ['explain', '--help'],
+    ['diff', '--help'],
     ['import-quotas', '--help'],
     ['schema', '--help'],
   ]) {

@@ -1,0 +1,164 @@
+/** `diff`: what a change of the policy means for clients, before it is made. Exit codes are those of diff(1). */
+import { Command } from 'commander'
+import { type Config, ConfigError } from '../config/config.ts'
+import { comparePolicies, isSame, type PolicyDifference } from '../explain/difference.ts'
+import { type ClientDifference, differenceText } from '../explain/difference-text.ts'
+import { experience } from '../explain/experience.ts'
+import { explainClient } from '../explain/explainer.ts'
+import type { Explanation, Question } from '../explain/explanation.ts'
+import { type Policy, type PolicyDocument, policyOf } from '../explain/policy-document.ts'
+import { questionQuery } from '../explain/question.ts'
+import { shown } from '../explain/words.ts'
+import { behaviourOf } from '../policy/client-libraries.ts'
+import { PolicySet } from '../policy/policy-set.ts'
+import { AdminFault, askSluice, parseAdmin } from './ask-sluice.ts'
+import { EXIT_DIFFERENT, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
+import { parseApi, parseLabel, textWidth } from './question-flags.ts'
+import { readConfig } from './read-config.ts'
+import type { Terminal } from './terminal.ts'
+
+const EXAMPLES = `
+Examples:
+  $ kafka-sluice diff sluice.yaml sluice-new.yaml
+  $ kafka-sluice diff --running sluice-new.yaml
+      against the quotas that are in force in the sluice that runs here
+  $ kafka-sluice diff sluice.yaml sluice-new.yaml --client-id checkout-7
+      and what this client will notice
+
+The exit code is 0 when nothing differs, 1 when something does, 2 when a file is wrong or the sluice cannot be asked.
+`
+
+interface DiffFlags extends Partial<Question> {
+  readonly running?: boolean
+  readonly admin?: string
+  readonly label?: Readonly<Record<string, string>>
+  readonly json?: boolean
+}
+
+/** Builds the command. */
+export function diffCommand(terminal: Terminal, finish: Finish): Command {
+  return new Command('diff')
+    .description('say what differs between two configurations: new, gone, stricter, looser, and for whom')
+    .argument('<files...>', 'OLD and NEW; with --running NEW alone')
+    .option('--running', 'compare with the quotas of a running sluice')
+    .option('--admin <host:port>', 'where its admin pages are (default: 127.0.0.1:9404)', parseAdmin)
+    .option('--client-id <id>', 'say what this client will notice')
+    .option('--principal <user>', 'its SASL user')
+    .option('--group <id>', 'its consumer group')
+    .option('--topic <name>', 'a topic that its requests carry')
+    .option('--api <name>', 'a request of its: Produce, Metadata …', parseApi)
+    .option('--software <name>', 'its library, as it names itself')
+    .option('--label <key=value>', 'a label of the workload; may be repeated', parseLabel)
+    .option('--json', 'the differences as JSON')
+    .addHelpText('after', EXAMPLES)
+    .action(async (files: string[], flags: DiffFlags) => finish(await diff(files, flags, terminal)))
+}
+
+async function diff(files: readonly string[], flags: DiffFlags, terminal: Terminal): Promise<number> {
+  const running = flags.running ?? flags.admin !== undefined
+  if (files.length !== (running ? 1 : 2)) {
+    const wanted = running ? 'With --running give one file: the new one' : 'Give two files: the old one and the new one'
+    terminal.err(`${wanted}, not ${files.length}.\n`)
+    return EXIT_USAGE
+  }
+  try {
+    return running ? await diffRunning(files[0]!, flags, terminal) : diffFiles(files[0]!, files[1]!, flags, terminal)
+  } catch (error) {
+    if (!(error instanceof AdminFault)) throw error
+    terminal.err(`${error.message}\n`)
+    return EXIT_USAGE
+  }
+}
+
+function diffFiles(oldPath: string, newPath: string, flags: DiffFlags, terminal: Terminal): number {
+  const [before, after] = readBoth(oldPath, newPath)
+  const difference = { ...comparePolicies(before, after), restart: otherSections(before, after) }
+  return print(difference, clientDifference(before, after, questionOf(flags)), flags, terminal)
+}
+
+async function diffRunning(path: string, flags: DiffFlags, terminal: Terminal): Promise<number> {
+  const after = readConfig({ config: path }, {})
+  const { policy } = (await askSluice(flags.admin, '/api/policy', 'policy')) as unknown as PolicyDocument
+  const before = policyOf(policy)
+  const question = questionOf(flags)
+  const known = question === undefined ? undefined : await asSeen(question, flags.admin)
+  return print(comparePolicies(before, after), clientDifference(before, after, known), flags, terminal)
+}
+
+/** Reads both files, and tells the faults of both. */
+function readBoth(oldPath: string, newPath: string): [Config, Config] {
+  const faults: ConfigError[] = []
+  const read = (path: string): Config | undefined => {
+    try {
+      return readConfig({ config: path }, {})
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      faults.push(error)
+      return undefined
+    }
+  }
+  const [before, after] = [read(oldPath), read(newPath)]
+  if (before !== undefined && after !== undefined) return [before, after]
+  const [first, second] = faults as [ConfigError, ConfigError?]
+  if (second === undefined) throw first
+  const messages = faults.map((fault) => ({ path: '', line: 0, column: 0, message: fault.format() }))
+  throw new ConfigError(messages)
+}
+
+/** `exempt` is among the exceptions of every quota. */
+const POLICY_SECTIONS = ['quotas', 'mode', 'clients', 'exempt']
+
+/** Sections apart from the policy that differ. The log's level can be reloaded, and concerns no client. */
+function otherSections(before: Config, after: Config): string[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])] as (keyof Config)[]
+  return names.filter(
+    (name) =>
+      name !== 'log' && !POLICY_SECTIONS.includes(name) && JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+  )
+}
+
+function questionOf({
+  running: _running,
+  admin: _admin,
+  json: _json,
+  label,
+  clientId,
+  ...fields
+}: DiffFlags): Question | undefined {
+  return clientId === undefined ? undefined : { ...fields, clientId, ...(label === undefined ? {} : { labels: label }) }
+}
+
+/** With the library, user and group that the running sluice has seen of the client. */
+async function asSeen(question: Question, admin: string | undefined): Promise<Question> {
+  const answer = await askSluice(admin, `/api/explain?${questionQuery(question)}`, 'client')
+  const { software, principal, group } = (answer as unknown as Explanation).client
+  return { ...question, software, principal, group }
+}
+
+function clientDifference(before: Policy, after: Config, question: Question | undefined): ClientDifference | undefined {
+  if (question === undefined) return undefined
+  const words = (policy: Policy): string[] =>
+    experience(
+      explainClient(question, {
+        policy: new PolicySet(policy.quotas, { observe: policy.mode === 'observe' }),
+        quotas: policy.quotas,
+        behaviourOf: (software) => behaviourOf(software, policy.clients),
+        labels: after.labels,
+      }),
+    )
+  return { client: shown(question.clientId), before: words(before), after: words(after) }
+}
+
+function print(
+  difference: PolicyDifference,
+  client: ClientDifference | undefined,
+  { json = false }: DiffFlags,
+  terminal: Terminal,
+): number {
+  terminal.out(
+    json
+      ? `${JSON.stringify({ ...difference, client }, undefined, 2)}\n`
+      : differenceText(difference, client, textWidth(terminal)),
+  )
+  return isSame(difference) ? EXIT_OK : EXIT_DIFFERENT
+}
