@@ -303,6 +303,9 @@ export const WATCHED_AT_WORK_MS = 60_000
 export const HISTORY_STEP_MS = 5_000
 export const HISTORY_POINTS = 180
 
+/** Least observation that is worth advice: six windows of ten seconds. */
+export const ADVICE_OBSERVED_MIN_MS = 60_000
+
 /** A command's question to a running sluice: it answers at once or not at all; 2,000 clients are about 3 MB. */
 export const ADMIN_ANSWER_TIMEOUT_MS = 10_000
 export const ADMIN_ANSWER_BYTES_MAX = 67_108_864

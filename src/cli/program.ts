@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config/config.ts'
 import { packageVersion } from '../version.ts'
+import { adviseCommand } from './advise.ts'
 import { checkConfigCommand } from './check-config.ts'
 import { demoCommand } from './demo.ts'
 import { diffCommand } from './diff.ts'
@@ -49,6 +50,7 @@ function buildProgram(terminal: Terminal, finish: Finish): Command {
   program.addCommand(checkConfigCommand(terminal, finish))
   program.addCommand(explainCommand(terminal, finish))
   program.addCommand(diffCommand(terminal, finish))
+  program.addCommand(adviseCommand(terminal, finish))
   program.addCommand(importQuotasCommand(terminal, finish))
   program.addCommand(schemaCommand(terminal, finish))
   for (const command of [program, ...program.commands]) {

@@ -59,6 +59,7 @@ describe('help and version', () => {
     ['check-config', '--help'],
     ['explain', '--help'],
     ['diff', '--help'],
+    ['advise', '--help'],
     ['import-quotas', '--help'],
     ['schema', '--help'],
   ]) {
