@@ -8,7 +8,8 @@ import { API_NAMES, apiClassOf, EXEMPT_REASONS } from '../policy/api-classes.ts'
 import type { ClientBehaviour } from '../policy/client-libraries.ts'
 import { type Dimension, isOfConnection, measures } from '../policy/dimensions.ts'
 import type { Identity } from '../policy/identity.ts'
-import type { Applicable, Explained, LevelApplicable, PolicySet } from '../policy/policy-set.ts'
+import { compileMatch } from '../policy/match.ts'
+import { type Applicable, type Explained, type LevelApplicable, PolicySet } from '../policy/policy-set.ts'
 import type { QuotaRule } from '../policy/quota-rule.ts'
 import type { ClientStatus } from '../sluice.ts'
 import { type Asked, askedAbout } from './asked.ts'
@@ -87,16 +88,17 @@ export function explainClient(question: Question, sources: ExplainSources): Expl
     isRunning: sources.live !== undefined,
     requests,
     connections: question.api === undefined ? connectionLimits(asked.identity, sources) : [],
-    elsewhere: question.api === undefined ? elsewhere(asked.identity, requests, sources.policy) : [],
+    elsewhere: question.api === undefined ? elsewhere(asked.identity, requests, sources.quotas) : [],
     notes: asked.notes,
   }
 }
 
 function explainApi(api: ApiName, asked: Asked, behaviour: ClientBehaviour, sources: ExplainSources): ExplainedApi {
   const apiKey = API_KEY[api]
+  const rules = new Map(sources.quotas.map((rule) => [rule.name, rule]))
   const quotas = sources.policy
     .explain(asked.identity, apiKey, asked.topic)
-    .map((explained) => explainQuota(explained, apiKey, asked, behaviour, sources))
+    .map((explained) => explainQuota(explained, rules.get(explained.quota), { apiKey, asked, behaviour, sources }))
     .filter((quota) => quota !== undefined)
   return {
     api,
@@ -107,15 +109,19 @@ function explainApi(api: ApiName, asked: Asked, behaviour: ClientBehaviour, sour
   }
 }
 
+interface Context {
+  readonly apiKey: number
+  readonly asked: Asked
+  readonly behaviour: ClientBehaviour
+  readonly sources: ExplainSources
+}
+
 /** Undefined for a quota of nothing but connections: that is told apart. */
 function explainQuota(
   { quota, why, applies, rates, levels }: Explained,
-  apiKey: number,
-  asked: Asked,
-  behaviour: ClientBehaviour,
-  sources: ExplainSources,
+  rule: QuotaRule | undefined,
+  { apiKey, asked, behaviour, sources }: Context,
 ): ExplainedQuota | undefined {
-  const rule = sources.quotas.find(({ name }) => name === quota)
   const all = [...rates, ...levels]
   const own = all.filter(({ dimension }) => !isOfConnection(dimension))
   if (all.length > 0 && own.length === 0) return undefined
@@ -176,19 +182,33 @@ function connectionLimits(identity: Identity, sources: ExplainSources): Explaine
 }
 
 /** Quotas that apply to other requests of this client and to none of those explained. */
-function elsewhere(identity: Identity, shown: readonly ExplainedApi[], policy: PolicySet): Explanation['elsewhere'] {
-  const told = new Set(shown.flatMap(({ quotas }) => quotas.filter(({ applies }) => applies).map(({ quota }) => quota)))
+function elsewhere(
+  identity: Identity,
+  shown: readonly ExplainedApi[],
+  quotas: readonly QuotaRule[],
+): Explanation['elsewhere'] {
+  const told = new Set(shown.flatMap((api) => api.quotas.filter(({ applies }) => applies).map(({ quota }) => quota)))
+  // Every API is asked about, so first the many quotas of other clients are left out.
+  const policy = new PolicySet(quotas.filter((rule) => !told.has(rule.name) && mayMean(rule, identity)))
   const apis = new Map<string, string[]>()
   for (const api of API_NAMES) {
     const apiKey = API_KEY[api]
     if (apiClassOf(apiKey) === 'exempt' && !measures('joins', apiKey)) continue
     const applicable = [...policy.resolve(identity, apiKey), ...policy.resolveInFlight(identity, apiKey)]
     for (const quota of new Set(applicable.map((one) => one.quota))) {
-      if (told.has(quota)) continue
       const others = apis.get(quota)
       if (others === undefined) apis.set(quota, [api])
       else others.push(api)
     }
   }
   return [...apis].map(([quota, names]) => ({ quota, apis: names }))
+}
+
+/** Whether a quota matches this client in all that does not depend on the request. */
+function mayMean({ match }: QuotaRule, identity: Identity): boolean {
+  return Object.entries(match).every(([field, patterns]) => {
+    if (field === 'api' || field === 'topic' || field.startsWith('labels.')) return true
+    const value = identity[field as Exclude<keyof Identity, 'labels'>]
+    return compileMatch({ [field]: patterns }).matches(() => value)
+  })
 }
