@@ -424,7 +424,7 @@ test('quotas that followKafka makes itself are not there twice', () => {
   const text = (follow: string): string => `followKafka: ${follow}
 quotas: [{ name: kafka-produce, limit: { produceBytes: 1 MB/s } }]`
   assert.deepEqual(faultsOf(text('true')), [
-    '2:18 quotas[0].name: followKafka makes a quota kafka-produce itself; remove this one, or rename it if it is in addition',
+    '3:18 quotas[0].name: followKafka makes a quota kafka-produce itself; remove this one, or rename it if it is in addition',
   ])
   load(text('false'))
 })
