@@ -5,7 +5,7 @@ import { comparePolicies, isSame, type PolicyDifference } from '../explain/diffe
 import { type ClientDifference, differenceText } from '../explain/difference-text.ts'
 import { experience } from '../explain/experience.ts'
 import { explainClient } from '../explain/explainer.ts'
-import type { Explanation, Question } from '../explain/explanation.ts'
+import type { Explanation, Question, SeenClient } from '../explain/explanation.ts'
 import { type Policy, type PolicyDocument, policyOf } from '../explain/policy-document.ts'
 import { questionQuery } from '../explain/question.ts'
 import { shown } from '../explain/words.ts'
@@ -82,7 +82,8 @@ async function diffRunning(path: string, flags: DiffFlags, terminal: Terminal): 
   const before = policyOf(policy)
   const question = questionOf(flags)
   const known = question === undefined ? undefined : await asSeen(question, flags.admin)
-  return print(comparePolicies(before, after), clientDifference(before, after, known), flags, terminal)
+  const client = clientDifference(before, after, known?.question, known?.seen)
+  return print(comparePolicies(before, after), client, flags, terminal)
 }
 
 /** Reads both files, and tells the faults of both. */
@@ -128,14 +129,23 @@ function questionOf({
   return clientId === undefined ? undefined : { ...fields, clientId, ...(label === undefined ? {} : { labels: label }) }
 }
 
-/** With the library, user and group that the running sluice has seen of the client. */
-async function asSeen(question: Question, admin: string | undefined): Promise<Question> {
+/** With the library, user, group and requests that the running sluice has seen of the client. */
+async function asSeen(
+  question: Question,
+  admin: string | undefined,
+): Promise<{ readonly question: Question; readonly seen: SeenClient | undefined }> {
   const answer = await askSluice(admin, `/api/explain?${questionQuery(question)}`, 'client')
-  const { software, principal, group } = (answer as unknown as Explanation).client
-  return { ...question, software, principal, group }
+  const { client, seen } = answer as unknown as Explanation
+  const { software, principal, group } = client
+  return { question: { ...question, software, principal, group }, seen }
 }
 
-function clientDifference(before: Policy, after: Config, question: Question | undefined): ClientDifference | undefined {
+function clientDifference(
+  before: Policy,
+  after: Config,
+  question: Question | undefined,
+  seen?: SeenClient,
+): ClientDifference | undefined {
   if (question === undefined) return undefined
   const words = (policy: Policy): string[] =>
     experience(
@@ -144,6 +154,7 @@ function clientDifference(before: Policy, after: Config, question: Question | un
         quotas: policy.quotas,
         behaviourOf: (software) => behaviourOf(software, policy.clients),
         labels: after.labels,
+        seen,
       }),
     )
   return { client: shown(question.clientId), before: words(before), after: words(after) }

@@ -17,7 +17,7 @@ export interface Asked {
 }
 
 /** Nothing is guessed: where several clients could be meant, what they differ in stays unknown and a note says so. */
-export function askedAbout(question: Question, { labels, live }: ExplainSources): Asked {
+export function askedAbout(question: Question, { labels, live, seen }: ExplainSources): Asked {
   const notes: string[] = []
   const meant = live === undefined ? [] : candidates(question, live.clients)
   if (live !== undefined && meant.length === 0) notes.push(strangerNote(question, live.clients))
@@ -31,7 +31,7 @@ export function askedAbout(question: Question, { labels, live }: ExplainSources)
     identity: identityOf(question, { principal, software, group: groupName, labels }),
     topic: question.topic ?? '',
     group,
-    seen: meant.length === 0 ? undefined : summed(meant),
+    seen: meant.length === 0 ? seen : summed(meant),
     notes,
   }
 }

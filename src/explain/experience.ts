@@ -1,4 +1,5 @@
 /** In plain words what one client will experience: what it may do, what happens beyond that, and whether the limit can be kept. */
+import { CONNECTION_HOLD_MS } from '../bounds.ts'
 import { formatDuration } from '../cli/format.ts'
 import type { Dimension } from '../policy/dimensions.ts'
 import type { ExplainedApi, ExplainedFloor, ExplainedLimit, Explanation } from './explanation.ts'
@@ -16,6 +17,11 @@ const STAMP_TAKEN: Readonly<Record<string, string>> = {
 }
 const STAMP_TAKEN_BY_ANY = 'a library that gives no name may ignore the stamp, and is then slowed by the wait alone'
 
+/** KIP-599. */
+const MUTATIONS_REFUSED =
+  'Topics over its quota of partitions are refused with THROTTLING_QUOTA_EXCEEDED (error 89), as the broker does, in versions that know that error.'
+const CONNECTIONS_WAIT = `The first request of one more waits for its place, ${formatDuration(CONNECTION_HOLD_MS)} at most; then the connection is closed.`
+
 /** One paragraph for each kind of request that was asked about, and one for connections where they are limited. */
 export function experience(explanation: Explanation): string[] {
   const paragraphs = explanation.requests.map((api) => apiParagraph(api, explanation))
@@ -30,6 +36,7 @@ function apiParagraph(explained: ExplainedApi, explanation: Explanation): string
   const sentences = mayDo(who, explained, enforced)
   if (enforced.some(({ burst }) => burst !== undefined)) {
     sentences.push(beyond(explained, explanation.library.name))
+    if (enforced.some(({ dimension }) => dimension === 'mutations')) sentences.push(MUTATIONS_REFUSED)
     sentences.push(...floorSentences(enforced, explained, explanation))
     sentences.push(...nowSentences(limits))
   }
@@ -176,6 +183,7 @@ function connectionsParagraph(explanation: Explanation): string | undefined {
       ? `have ${limitWords(dimension, limit)} at a time`
       : `open ${limitWords(dimension, limit)}`,
   )
-  const may = clauses.length === 0 ? [] : [`${subjectOf('', explanation)} may ${listWords(clauses)}.`]
+  const may =
+    clauses.length === 0 ? [] : [`${subjectOf('', explanation)} may ${listWords(clauses)}. ${CONNECTIONS_WAIT}`]
   return [...may, ...observedOnly(connections)].join(' ')
 }

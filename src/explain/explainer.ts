@@ -21,6 +21,7 @@ import type {
   ExplainedWindow,
   Explanation,
   Question,
+  SeenClient,
 } from './explanation.ts'
 import { floorOf } from './floor.ts'
 
@@ -32,6 +33,8 @@ export interface ExplainSources {
   readonly behaviourOf: (software: string) => ClientBehaviour
   /** Labels of the workload that the sluice stands beside. */
   readonly labels?: Readonly<Record<string, string>> | undefined
+  /** What a running sluice has seen of the client, where it is a file that is asked about. */
+  readonly seen?: SeenClient | undefined
   /** Absent for a file. */
   readonly live?: LiveSources | undefined
   /** By quota: the index of the window of its schedule that is open; absent where that is not known. */

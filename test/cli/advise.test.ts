@@ -140,6 +140,7 @@ test('a running sluice that has seen a producer', async (t) => {
   const limit = advised?.limits.find(({ dimension }) => dimension === 'produceBytes')
   // Half a megabyte in one second or two, so at least a quarter in the busiest.
   assert.ok((limit?.peak ?? 0) > 200_000 && (limit?.peak ?? 0) < 800_000, JSON.stringify(limit))
+  assert.ok((advised?.frames.largestProduceBytes ?? 0) > 50_000 && advised?.floors.length === 0)
   assert.ok((limit?.limit ?? 0) >= (limit?.p99Of10s ?? 0) * 1.3)
 
   const { exitCode, err } = await advise()

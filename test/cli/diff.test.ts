@@ -8,7 +8,7 @@ import { API_KEY } from 'kafka-protocol-codec'
 import type { PolicyDifference } from '../../src/explain/difference.ts'
 import { cli, failing, startProcess } from '../support/cli.ts'
 import { startFakeBroker } from '../support/fake-broker.ts'
-import { connectRaw } from '../support/net.ts'
+import { connectRaw, patternBytes, produceBody } from '../support/net.ts'
 import { freePort } from '../support/ports.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-diff-'))
@@ -103,7 +103,9 @@ test('a running sluice: what its new file would change, for a client that it has
   const client = await connectRaw({ host: '127.0.0.1', port: sluice.port }, 'a')
   t.after(() => client.destroy())
   await client.request(API_KEY.ApiVersions, 3, { clientSoftwareName: 'librdkafka', clientSoftwareVersion: '2.10.0' })
+  await client.request(API_KEY.Produce, 9, produceBody(patternBytes(80_000)))
   const { exitCode, out } = await diff(FOUR, '--client-id', 'a')
   assert.equal(exitCode, 1)
   assert.match(out, /before\n {4}A producer named a \(librdkafka\) may send 5 MB\/s[\s\S]*after\n.*may send 4 MB\/s/)
+  assert.match(out, /Requests of 80 kB over one connection: the\s+limit is above the floor/)
 })

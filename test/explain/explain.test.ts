@@ -156,6 +156,11 @@ describe('in plain words', () => {
     assert.doesNotMatch(text, /2 MB/)
   })
 
+  test('partitions over a quota are refused, not held for ever', () => {
+    const text = words({ api: 'CreateTopics' }, sources([rule({ mutations: 5 })]))
+    assert.match(text, /5 partitions\/s in bursts of 5 partitions.*THROTTLING_QUOTA_EXCEEDED \(error 89\)/)
+  })
+
   test('who shares a bucket', () => {
     const of = (more: Partial<QuotaRule>): string =>
       words({ principal: 'alice' }, sources([rule({ produceBytes: 1e6 }, more)]))
