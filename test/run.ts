@@ -20,7 +20,7 @@ import { buildClient, buildKafkaConfigs, buildKafkaTools, CLIENT_NAMES, clientAv
 const ROOT = resolve(import.meta.dirname, '..')
 const TEST_FILES = ['test/**/*.test.ts', 'protocol/**/*.test.ts']
 /** Files that start Kafka, or take long. */
-const SLOW = /^test\/(e2e|clients)\/|^test\/demo\/kafka-cluster/
+const SLOW = /^test\/(e2e|clients)\/|^test\/demo\/(kafka-cluster|demo\.)/
 const FILES_AT_ONCE = Math.min(2, availableParallelism())
 const FILE_MAX_MS = 20 * 60_000
 /** Of all lines in src and protocol/src that any test loaded. Raise it, never lower it. */
