@@ -46,14 +46,18 @@ class Twins {
   readonly #known = new Map<string, Known>()
   #nowMs = 1e6
 
-  constructor() {
-    this.table.release(this.table.acquire('q', 'other', '', 1, 0, this.#nowMs))
+  /** A bucket that is asked at every step, so that the table sees the clock as often as the model does. */
+  readonly #clockSlot = this.table.acquire('q', 'other', '', 1, 0, this.#nowMs)
+
+  #see(): void {
+    this.#clock.see(this.#nowMs)
+    this.table.debtMs(this.#clockSlot, this.#nowMs)
   }
 
   perform(operation: Operation): void {
     const { what, key: index, waitMs } = operation
     const key = KEYS[index]!
-    this.#clock.see(this.#nowMs)
+    this.#see()
     if (what === 'acquire') this.#acquire(key, operation, false)
     // A full bucket that was forgotten comes back full at whatever burst it then has: only a held one keeps its balance.
     if (what === 'rate' && (this.#known.get(key)?.slots.length ?? 0) > 0) this.#acquire(key, operation, true)
@@ -114,7 +118,7 @@ class Twins {
   }
 
   #check(): void {
-    this.#clock.see(this.#nowMs)
+    this.#see()
     const held = new Set<number>()
     for (const [key, known] of this.#known) {
       const { model, slots, ratePerMs } = known
