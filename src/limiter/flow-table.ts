@@ -4,9 +4,10 @@
  * start afresh. When there is no room, further keys share the overflow flow of their bucket, weight and class.
  */
 import { SWEEP_BUCKETS, SWEEP_FULL_BUCKETS } from '../bounds.ts'
+import { type Flow, newFlow } from './flow.ts'
 import { HIGH, LOW, NORMAL, type Rank } from './rank-tree.ts'
 import { Rounds } from './rounds.ts'
-import { type Flow, ShareLine } from './share-line.ts'
+import { ShareLine } from './share-line.ts'
 import type { TokenBuckets } from './token-buckets.ts'
 
 /** Which part of a bucket is meant. Structurally `ShareOf` of `policy`. */
@@ -180,27 +181,4 @@ export class FlowTable {
 function checkTerms({ weight, minimum }: ShareTerms): void {
   if (!(weight > 0 && weight < Number.POSITIVE_INFINITY)) throw new RangeError(`weight ${weight} is no weight`)
   if (!(minimum >= 0 && minimum < 1)) throw new RangeError(`minimum ${minimum} is no part of a rate`)
-}
-
-function newFlow(id: number, line: ShareLine, name: string, isOverflow: boolean, weight: number, rank: Rank): Flow {
-  return {
-    id,
-    line,
-    name,
-    isOverflow,
-    weight,
-    rank,
-    finish: 0,
-    head: undefined,
-    tail: undefined,
-    joinedUnits: 0,
-    leftUnits: 0,
-    due: 0,
-    awaitedUntil: Number.NEGATIVE_INFINITY,
-    holders: 0,
-    tickets: 0,
-    key: 0,
-    order: 0,
-    place: -1,
-  }
 }

@@ -15,50 +15,9 @@
  * Tags are units ÷ weight. They are set back now and then, so that a double keeps its digits.
  */
 import { DEBT_MAX_MS, SHARE_AWAIT_MS, SHARE_TAG_MAX } from '../bounds.ts'
-import { type HeapItem, KeyedHeap } from './keyed-heap.ts'
-import type { Waiter } from './level-table.ts'
+import type { Flow, Ticket } from './flow.ts'
+import { KeyedHeap } from './keyed-heap.ts'
 import { HIGH, LOW, NORMAL, type Rank, RankTree } from './rank-tree.ts'
-
-/** One key of a divided bucket. While it waits or is awaited it is in the heap of its class, and `key` is its start tag. */
-export interface Flow extends HeapItem {
-  readonly id: number
-  readonly line: ShareLine
-  readonly name: string
-  readonly isOverflow: boolean
-  weight: number
-  rank: Rank
-  finish: number
-  /** Its frames that may go and wait for their turn, the first and the last; none while it is awaited. */
-  head: Ticket | undefined
-  tail: Ticket | undefined
-  /** Units that joined its queue and that left it since it was empty: their difference waits. */
-  joinedUnits: number
-  leftUnits: number
-  /** Frames whose turn has come and that were not fetched yet, and until when (steady) the line waits for the next one. */
-  due: number
-  awaitedUntil: number
-  /** Sessions that hold the flow. */
-  holders: number
-  /** Frames of it that have a ticket. */
-  tickets: number
-}
-
-/** `held`: another quota keeps the frame back; `waiting`: in its flow's queue; `due`: its turn has come and it is charged. */
-export type TicketState = 'free' | 'held' | 'waiting' | 'due'
-
-/** One frame. `key` is, while it is held, when it may go (steady milliseconds). */
-export interface Ticket extends HeapItem {
-  readonly id: number
-  state: TicketState
-  flow: Flow | undefined
-  cost: number
-  /** Told when its turn has come. */
-  waiter: Waiter | undefined
-  next: Ticket | undefined
-  previous: Ticket | undefined
-  /** `joinedUnits` of its flow before it. */
-  mark: number
-}
 
 interface ShareClass {
   readonly waiting: KeyedHeap<Flow>

@@ -13,9 +13,10 @@
  * Frames are few: one for each connection, so tickets need no bound of their own. They are reused; a frame allocates nothing.
  */
 import { SHARE_ASK_MAX_MS, SHARE_ASK_MIN_MS, SHARE_ASKS_PER_MS } from '../bounds.ts'
+import { type Flow, newTicket, type Ticket } from './flow.ts'
 import type { FlowTable, ShareTerms } from './flow-table.ts'
 import type { Waiter } from './level-table.ts'
-import type { Flow, ShareLine, Ticket } from './share-line.ts'
+import type { ShareLine } from './share-line.ts'
 import type { TokenBuckets } from './token-buckets.ts'
 
 /** A flow as people see it. */
@@ -196,9 +197,4 @@ export class ShareQueue {
 
 function queuedUnits(flow: Flow): number {
   return Math.max(0, flow.joinedUnits - flow.leftUnits)
-}
-
-function newTicket(id: number): Ticket {
-  const nobody = { flow: undefined, waiter: undefined, next: undefined, previous: undefined }
-  return { id, state: 'free', cost: 0, mark: 0, key: 0, order: 0, place: -1, ...nobody }
 }
