@@ -16,6 +16,7 @@ import { type Cell, dimensionOf, quotaOf } from '../e2e/support/cells.ts'
 import { FLOOD_LIBRARIES } from '../e2e/support/flood.ts'
 import { clientAvailable } from '../support/clients.ts'
 import { replaceSection } from './document.ts'
+import { type HarmlessResult, harmlessTable, isHarmless, runHarmless } from './harmless.ts'
 import { ALL_CELLS, type MatrixResult, matrixTable, measureCells } from './matrix.ts'
 import { Results } from './results.ts'
 
@@ -28,14 +29,16 @@ const { values: flags } = parseArgs({
     again: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     table: { type: 'boolean', default: false },
-    results: { type: 'string', default: join(ROOT, 'docs/limits.json') },
+    harmless: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '300' },
+    results: { type: 'string' },
   },
 })
 
-process.exitCode = await matrix()
+process.exitCode = flags.harmless ? await harmless() : await matrix()
 
 async function matrix(): Promise<number> {
-  const results = await Results.open<MatrixResult>(flags.results)
+  const results = await Results.open<MatrixResult>(flags.results ?? join(ROOT, 'docs/limits.json'))
   const words = flags.only.split(',').filter((word) => word !== '')
   const wanted = ALL_CELLS.filter(({ id }) => words.every((word) => id.includes(word)))
   const cells = await measurable(wanted.filter(({ id }) => flags.again || results.get(id) === undefined))
@@ -49,19 +52,43 @@ async function matrix(): Promise<number> {
   return failed.length === 0 ? 0 : 1
 }
 
-/** Leaves out, and says so, what this machine or this sluice cannot do. */
-async function measurable(cells: readonly Cell[]): Promise<Cell[]> {
+async function harmless(): Promise<number> {
+  const results = await Results.open<HarmlessResult>(flags.results ?? join(ROOT, 'docs/harmless.json'))
+  const missing = await missingLibraries()
+  const libraries = FLOOD_LIBRARIES.filter((library) => flags.only.includes(library) || flags.only === '')
+  const here = libraries.filter((library) => !missing.has(library))
+  const harmed: string[] = []
+  if (!flags.table) {
+    await runHarmless(here, Number(flags.seconds), interruptible(), async (library, result) => {
+      await results.set(library, result)
+      if (!isHarmless(result)) harmed.push(library)
+      console.log(`${library}: ${isHarmless(result) ? 'unharmed' : JSON.stringify(result)}`)
+    })
+  }
+  const table = harmlessTable((library) => results.get(library))
+  console.log(table)
+  await replaceSection(DOCUMENT, 'harmless', table)
+  return harmed.length === 0 ? 0 : 1
+}
+
+/** By name, why not; said once. */
+async function missingLibraries(): Promise<Map<string, string>> {
   const missing = new Map<string, string>()
   for (const library of FLOOD_LIBRARIES) {
     const { ok, why } = await clientAvailable(library)
     if (!ok) missing.set(library, `${library} ${why}`)
   }
-  for (const cell of cells) {
-    const dimension = dimensionOf(cell)
-    if (!missing.has(dimension)) missing.set(dimension, knowsDimension(cell) ? '' : `no quotas on ${dimension} yet`)
-  }
-  for (const why of new Set(missing.values())) if (why !== '') console.log(`left out: ${why}`)
-  return cells.filter((cell) => !missing.get(cell.library) && !missing.get(dimensionOf(cell)))
+  for (const why of missing.values()) console.log(`left out: ${why}`)
+  return missing
+}
+
+/** Leaves out, and says so, what this machine or this sluice cannot do. */
+async function measurable(cells: readonly Cell[]): Promise<Cell[]> {
+  const missing = await missingLibraries()
+  const dimensions = new Map(cells.map((cell) => [dimensionOf(cell), cell]))
+  const unknown = new Set([...dimensions].filter(([, cell]) => !knowsDimension(cell)).map(([dimension]) => dimension))
+  for (const dimension of unknown) console.log(`left out: no quotas on ${dimension} yet`)
+  return cells.filter((cell) => !missing.has(cell.library) && !unknown.has(dimensionOf(cell)))
 }
 
 function knowsDimension(cell: Cell): boolean {
