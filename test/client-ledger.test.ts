@@ -5,23 +5,12 @@ import { GONE_CLIENTS_MAX } from '../src/bounds.ts'
 import { ClientLedger } from '../src/client-ledger.ts'
 import { NOBODY } from '../src/policy/identity.ts'
 import type { Session } from '../src/session/session.ts'
+import { noTotals } from '../src/session/session-parts.ts'
 import type { ClientStatus } from '../src/sluice.ts'
 
 type FakeSession = { -readonly [K in 'identity' | 'state' | 'totals']: Session[K] }
 
-const NOTHING: Session['totals'] = {
-  producedBytes: 0,
-  fetchedBytes: 0,
-  producedRecords: 0,
-  fetchedRecords: 0,
-  requests: 0,
-  produceRequests: 0,
-  fetchRequests: 0,
-  throttleMs: 0,
-  heldMs: 0,
-  largestProduceBytes: 0,
-  largestFetchBytes: 0,
-}
+const NOTHING: Session['totals'] = noTotals()
 
 function session(clientId: string, totals: Partial<Session['totals']> = {}): FakeSession {
   return { identity: { ...NOBODY, clientId }, state: 'forwarding', totals: { ...NOTHING, ...totals } }

@@ -1,5 +1,6 @@
 /** One client that the observer watches: its totals of the last seconds, its distributions of rates, its history. */
 import { HISTORY_POINTS, HISTORY_STEP_MS } from '../bounds.ts'
+import { noTotals } from '../session/session-parts.ts'
 import type { ClientStatus, ClientTotals } from '../sluice.ts'
 import { METRICS, type Metric, type ObservedClient, type ObservedRates } from './observation.ts'
 import { RateSketch } from './rate-sketch.ts'
@@ -182,15 +183,6 @@ export class WatchedClient {
   }
 }
 
-const NOTHING: Readonly<Record<GrowingTotal, number>> = {
-  producedBytes: 0,
-  fetchedBytes: 0,
-  producedRecords: 0,
-  fetchedRecords: 0,
-  requests: 0,
-  produceRequests: 0,
-  fetchRequests: 0,
-  throttleMs: 0,
-  heldMs: 0,
-}
+const { largestProduceBytes: _produce, largestFetchBytes: _fetch, ...growing } = noTotals()
+const NOTHING: Readonly<Record<GrowingTotal, number>> = growing
 const GROWING: readonly GrowingTotal[] = Object.keys(NOTHING) as GrowingTotal[]

@@ -1,5 +1,6 @@
 /** Clients as a sluice sees them, with everything that a test does not care about filled in. */
 import type { ObservedClient, ObservedRates } from '../../src/observe/observation.ts'
+import { noTotals } from '../../src/session/session-parts.ts'
 import type { ClientStatus } from '../../src/sluice.ts'
 
 export function clientStatus(parts: Partial<ClientStatus> = {}): ClientStatus {
@@ -8,17 +9,7 @@ export function clientStatus(parts: Partial<ClientStatus> = {}): ClientStatus {
     software: '',
     principal: '',
     connections: 1,
-    producedBytes: 0,
-    fetchedBytes: 0,
-    producedRecords: 0,
-    fetchedRecords: 0,
-    requests: 0,
-    produceRequests: 0,
-    fetchRequests: 0,
-    throttleMs: 0,
-    heldMs: 0,
-    largestProduceBytes: 0,
-    largestFetchBytes: 0,
+    ...noTotals(),
     ...parts,
   }
 }
