@@ -20,7 +20,7 @@ const RECORD_BYTES = 4_000
 const LIBRARIES: readonly FloodLibrary[] = ['java', 'librdkafka']
 const SHARE_TOLERANCE = 0.05
 const LIMIT_TOLERANCE = 0.01
-const ATTEMPTS_MAX = 3
+const ATTEMPTS_MAX = 5
 
 // No `per`: all that match share one bucket.
 const QUOTAS = LIBRARIES.map((library) => ({

@@ -5,7 +5,6 @@
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { API_KEY, type Struct, structsOf } from 'kafka-protocol-codec'
 import { createTopic, type KafkaCluster } from '../../src/demo/kafka/index.ts'
 import {
   type ClientConfig,
@@ -17,8 +16,8 @@ import {
   runClient,
   startClient,
 } from '../support/clients.ts'
-import { connectRaw } from '../support/net.ts'
 import { waitFor } from '../support/wait.ts'
+import { type GroupView, groupView } from './support/group-view.ts'
 import { kafkaFor, type RunningSluice, type SluiceMetrics, withSluice } from './support/sluice.ts'
 
 const TOPIC = 'events'
@@ -188,7 +187,7 @@ function watchClock(running: readonly Running[]): () => boolean {
 
 async function picture({ of, clients }: Running, kafka: KafkaCluster, sluice: RunningSluice): Promise<Picture> {
   const turns = clients.flatMap(({ events }) => events).filter(({ kind }) => /assigned|revoked|session/.test(kind))
-  const group = await groupView(kafka, of)
+  const group = await groupView(kafka, of.name, of.protocol)
   return {
     atMs: performance.now(),
     group,
@@ -229,46 +228,7 @@ function difference(before: Picture, after: Picture, name: string, labels: Reado
   return after.metrics.value(name, labels) - before.metrics.value(name, labels)
 }
 
-/** A group as its coordinator sees it: who is in it and what each has. */
-interface GroupView {
-  readonly stable: boolean
-  /** KIP-848's groups count their turns. */
-  readonly epoch: number
-  readonly members: Readonly<Record<string, string>>
-}
-
 async function everyGroupIsStable(kafka: KafkaCluster, cases: readonly Case[]): Promise<boolean> {
-  const views = await Promise.all(cases.map((one) => groupView(kafka, one)))
+  const views = await Promise.all(cases.map(({ name, protocol }) => groupView(kafka, name, protocol)))
   return views.every(({ stable, members }) => stable && Object.keys(members).length === MEMBERS)
-}
-
-async function groupView(kafka: KafkaCluster, { name, protocol }: Case): Promise<GroupView> {
-  const [host = '', port] = kafka.internalBootstrap.split(':')
-  const client = await connectRaw({ host, port: Number(port) })
-  try {
-    if (protocol === 'classic') {
-      const answer = await client.request(API_KEY.DescribeGroups, 5, { groups: [name] })
-      const [group] = structsOf(answer['groups'])
-      return { stable: group?.['groupState'] === 'Stable', epoch: 0, members: membersOf(group, 'memberAssignment') }
-    }
-    const answer = await client.request(API_KEY.ConsumerGroupDescribe, 1, { groupIds: [name] })
-    const [group] = structsOf(answer['groups'])
-    const epoch = Number(group?.['groupEpoch'])
-    const arrived = structsOf(group?.['members']).every((member) => member['memberEpoch'] === epoch)
-    return { stable: group?.['groupState'] === 'Stable' && arrived, epoch, members: membersOf(group, 'assignment') }
-  } finally {
-    client.destroy()
-  }
-}
-
-/** Assignments by member id; whatever form they have, equal ones look equal. */
-function membersOf(group: Struct | undefined, field: string): Record<string, string> {
-  const members = structsOf(group?.['members']).map(
-    (member) => [String(member['memberId']), shown(member[field])] as const,
-  )
-  return Object.fromEntries(members.sort())
-}
-
-function shown(assignment: unknown): string {
-  return assignment instanceof Uint8Array ? Buffer.from(assignment).toString('hex') : JSON.stringify(assignment)
 }

@@ -4,6 +4,7 @@
  */
 import { createTopic, endOffsets, type KafkaCluster } from '../../src/demo/kafka/index.ts'
 import { FLOOD_LIBRARIES, type FloodLibrary } from '../e2e/support/flood.ts'
+import { groupView } from '../e2e/support/group-view.ts'
 import { kafkaFor, type RunningSluice, startSluice } from '../e2e/support/sluice.ts'
 import { warmUp } from '../e2e/support/warm-up.ts'
 import {
@@ -36,7 +37,11 @@ export interface HarmlessResult {
   readonly at: string
   readonly seconds: number
   readonly produce: Side
-  readonly consume: Side & { readonly rebalances: number }
+  readonly consume: Side & {
+    readonly rebalances: number
+    /** What the members told of them, and how many seconds after they had settled. */
+    readonly turns: readonly string[]
+  }
 }
 
 interface Side {
@@ -113,8 +118,8 @@ interface Run {
   readonly library: FloodLibrary
   readonly producing: RunningClient
   readonly consuming: RunningClient
-  /** Turns of the group until it had settled. */
-  readonly turns: number
+  /** When the group had settled, on performance.now()'s clock. */
+  readonly settledMs: number
 }
 
 async function start(
@@ -133,8 +138,8 @@ async function start(
     connections: MEMBERS,
   })
   scope.after(() => consuming.kill())
-  await waitFor(`the group of ${library} has settled`, () => hasSettled(consuming), SLOW)
-  const turns = turnsOf(consuming.events).length
+  await waitFor(`the group of ${library} has settled`, () => hasSettled(kafka, library, consuming), SLOW)
+  const settledMs = performance.now()
   const producing = await startClient(library, 'produce', {
     ...{ ...shared, topic: library, run: library, recordBytes: RECORD_BYTES },
     ...{ bytesPerSecond: OFFERED_BYTES_PER_SECOND, seconds, drain: true },
@@ -143,16 +148,19 @@ async function start(
     ...(library === 'kafkajs' ? { maxPending: 100 } : { idempotent: true }),
   })
   scope.after(() => producing.kill())
-  return { library, producing, consuming, turns }
+  return { library, producing, consuming, settledMs }
 }
 
 function turnsOf(events: readonly ClientEvent[]): readonly ClientEvent[] {
   return events.filter(({ kind }) => TURNS.test(kind))
 }
 
-function hasSettled({ events, latest }: RunningClient): boolean {
+/** Both members are in the group, have read, and have not turned for a while. */
+async function hasSettled(kafka: KafkaCluster, group: string, { events, latest }: RunningClient): Promise<boolean> {
   const last = turnsOf(events).at(-1)
-  return last !== undefined && performance.now() - last.atMs > SETTLED_MS && (latest?.received ?? 0) > 0
+  if (last === undefined || performance.now() - last.atMs < SETTLED_MS || (latest?.received ?? 0) === 0) return false
+  const { stable, members } = await groupView(kafka, group, 'classic')
+  return stable && Object.keys(members).length === MEMBERS
 }
 
 /** Everything that was acknowledged, read again straight from the broker. */
@@ -171,15 +179,17 @@ async function producedSide(
 }
 
 async function consumedSide(
-  { library, consuming, turns }: Run,
+  { library, consuming, settledMs }: Run,
   backlog: number,
 ): Promise<Omit<HarmlessResult['consume'], 'throttled' | 'belowFloor'>> {
   await waitFor(`${library} has read all ${backlog} records`, () => (consuming.latest?.received ?? 0) >= backlog, SLOW)
   // Before it leaves: leaving is a turn as well.
-  const rebalances = turnsOf(consuming.events).length - turns
+  const turns = turnsOf(consuming.events)
+    .filter(({ atMs }) => atMs > settledMs)
+    .map(({ kind, text, atMs }) => `${((atMs - settledMs) / 1000).toFixed(1)} s: ${kind} ${text}`)
   const consumed = await consuming.stop()
   const { duplicates: doubled, outOfOrder, lost } = consumed
-  return { ...harmOf(consumed), records: consumed.received, lost, doubled, outOfOrder, rebalances }
+  return { ...harmOf(consumed), records: consumed.received, lost, doubled, outOfOrder, rebalances: turns.length, turns }
 }
 
 function harmOf({

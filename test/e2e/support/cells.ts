@@ -70,7 +70,7 @@ export const CELL_RECORD_BYTES = 4_000
 const PRODUCE_TOPIC_CONFIGS = { 'retention.bytes': '200000000' }
 /** For limits on requests: fifty requests a second shall not be many bytes. */
 const SMALL_RECORD_BYTES = 500
-const ATTEMPTS_MAX = 3
+const ATTEMPTS_MAX = 5
 
 const MEASURES: Readonly<Record<Direction, Readonly<Record<CellLimit['unit'], Measure>>>> = {
   produce: { bytes: PRODUCE_BYTES, records: PRODUCE_RECORDS, requests: PRODUCE_REQUESTS },

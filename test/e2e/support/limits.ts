@@ -22,7 +22,7 @@ const POLL_MS = 100
 const CLOCK_SLACK_SECONDS = 0.1
 /** How far a measured rate may be off the limit. */
 const TOLERANCE = 0.01
-const ATTEMPTS_MAX = 3
+const ATTEMPTS_MAX = 5
 
 export interface Scene {
   readonly kafka: KafkaCluster
