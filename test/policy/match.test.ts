@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { PATTERN_CHARS_MAX } from '../../src/bounds.ts'
 import { compileMatch, compilePattern, exactPattern, type Facts } from '../../src/policy/match.ts'
 import type { MatchField } from '../../src/policy/quota-rule.ts'
 
@@ -10,6 +11,7 @@ describe('compilePattern', () => {
   const rows: [string, string, string[], string[]][] = [
     ['checkout-7', 'exact', ['checkout-7'], ['checkout-77', 'Checkout-7', '']],
     ['', 'exact', [''], ['a']],
+    ['/^ab$/', 'regex', ['ab'], ['b', 'xab', 'abx']],
     ['/', 'exact', ['/'], ['a/']],
     ['checkout-*', 'glob', ['checkout-', 'checkout-7', 'checkout-a-b'], ['checkout', 'x-checkout-7']],
     ['*', 'glob', ['', 'anything', 'a\nb'], []],
@@ -147,6 +149,11 @@ describe('compileMatch', () => {
     const rows: [string, string[], string[]][] = [
       ['10.1.2.3', ['10.1.2.3', '::ffff:10.1.2.3'], ['10.1.2.4', '', 'x', '::10.1.2.3']],
       ['10.0.0.0/8', ['10.255.0.1', '::ffff:10.0.0.1'], ['11.0.0.1']],
+      ['10.1.2.3', [], ['10.1.2.2', '10.1.3.3', '10.2.2.3']],
+      ['10.1.2.0/24', ['10.1.2.255'], ['10.1.3.0', '10.1.1.255']],
+      ['2001:db8::5:6', ['2001:db8:0:0:0:0:5:6'], ['2001:db8:0:0:0:5:0:6', '2001:db8::6', '2001:db8::5:7']],
+      ['1:2:3:4::6:7:8', ['1:2:3:4:0:6:7:8'], ['1:2:3:4:5:6:7:8', '1:2:3:4:6:7:8']],
+      ['::', ['0::0'], ['::g', 'g::', '12345::', '0:0:0:0::0:0:0:0', '::0:0:0:0:0:0:0:0', 'z', '1.2.3.4.5']],
       ['0.0.0.0/0', ['1.2.3.4'], ['::1', 'fd00::1']],
       ['192.168.4.0/22', ['192.168.7.255'], ['192.168.8.0']],
       ['fd00::/8', ['fd12:3456::1', 'FD00::'], ['fe00::1', '10.0.0.1']],
@@ -168,6 +175,10 @@ describe('compileMatch', () => {
       'host',
       '10.0.0.0/8/8',
       '10.0.0.256',
+      'g::1',
+      '1::g',
+      '1:2:3:4::5:6:7:8',
+      '/8',
     ]) {
       assert.throws(() => compileMatch({ address: [bad] }), RangeError, bad)
     }
@@ -190,5 +201,19 @@ describe('compileMatch', () => {
       order.toSorted((a, b) => b - a),
     )
     assert.equal(new Set(order).size, order.length)
+  })
+})
+
+describe('what is a pattern', () => {
+  test('a lone slash is itself, one at the beginning begins a regular expression', () => {
+    assert.ok(compilePattern('/').matches('/') && !compilePattern('/').matches('//'))
+    assert.throws(() => compilePattern('/a'), /must end with \/: \/a\/$/)
+    assert.throws(() => compilePattern('/abc'), /must end with \/: \/abc\/$/)
+  })
+
+  test('the longest one is allowed', () => {
+    const longest = 'x'.repeat(PATTERN_CHARS_MAX)
+    assert.ok(compilePattern(longest).matches(longest))
+    assert.throws(() => compilePattern(`${longest}x`), RangeError)
   })
 })
