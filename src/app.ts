@@ -51,7 +51,7 @@ export interface SluiceDependencies {
   /** Whether the configuration file, as it stands, is the one in force; a reload that failed makes it invalid. */
   readonly configReport?: () => ConfigReport
   /** Reads the file again, for `POST /api/reload`. */
-  readonly reload?: () => ReloadOutcome
+  readonly reload?: () => ReloadOutcome | Promise<ReloadOutcome>
 }
 
 /**

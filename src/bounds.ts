@@ -160,6 +160,9 @@ export const STAMP_MAX_MS = 25_000
 /** Largest configuration file: thousands of quotas fit. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576
 
+/** A longer one is read in a thread of its own when it is reloaded: this much takes 20 ms, in which no request moves. */
+export const CONFIG_INLINE_CHARS_MAX = 8_192
+
 /** Times that YAML aliases may be resolved in one file (`maxAliasCount`): stops the "billion laughs". */
 export const YAML_ALIASES_MAX = 100
 

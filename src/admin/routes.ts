@@ -20,7 +20,7 @@ export interface PageSources {
   /** Whether the configuration file is in force; undefined: nobody knows of one. */
   readonly configReport?: (() => ConfigReport) | undefined
   /** Reads the configuration file again; undefined: there is none. */
-  readonly reload?: (() => ReloadOutcome) | undefined
+  readonly reload?: (() => ReloadOutcome | Promise<ReloadOutcome>) | undefined
 }
 
 /** What `explain`, `diff` and `advise` ask for, as values for JSON. */
@@ -121,12 +121,15 @@ function readiness({ status, configReport }: PageSources): Answer {
   return json(ready ? 200 : 503, { ready, reasons, ...config })
 }
 
-function reload(sources: PageSources, { peer, origin }: Question): Answer {
+async function reload(sources: PageSources, { peer, origin }: Question): Promise<Answer> {
   if (!isLoopback(peer)) {
     return json(403, { reloaded: false, reason: `only from this machine (127.0.0.1 or ::1), not from ${peer}` })
   }
   if (origin !== undefined) return json(403, { reloaded: false, reason: `not by a web page (${origin})` })
-  const outcome = sources.reload?.() ?? { kind: 'impossible', reason: 'there is no configuration file to reload' }
+  const outcome = (await sources.reload?.()) ?? {
+    kind: 'impossible',
+    reason: 'there is no configuration file to reload',
+  }
   switch (outcome.kind) {
     case 'reloaded':
       return json(200, { reloaded: true, quotas: outcome.quotas })

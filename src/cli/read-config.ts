@@ -1,8 +1,10 @@
 /** From a command line to a Config: finds and reads the files; everything about their content is `config/`'s. */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { CONFIG_FILE_BYTES_MAX, LABELS_FILE_BYTES_MAX } from '../bounds.ts'
+import { Worker } from 'node:worker_threads'
+import { CONFIG_FILE_BYTES_MAX, CONFIG_INLINE_CHARS_MAX, LABELS_FILE_BYTES_MAX } from '../bounds.ts'
 import { type Config, ConfigError, type ConfigFlags, loadConfig } from '../config/config.ts'
+import type { ConfigAnswer, ConfigTask } from './config-worker.ts'
 
 /** The flags of `run` as commander gives them. */
 export interface RunFlags extends ConfigFlags {
@@ -41,12 +43,13 @@ export class ConfigFile {
   readonly #flags: ConfigFlags
   readonly #env: Environment
   /** By path. Labels are read once: a change of them needs a restart, and must not keep the quotas from being reloaded. */
-  readonly #labelTexts = new Map<string, string>()
+  readonly #labelTexts: Map<string, string>
 
-  constructor(path: string, flags: ConfigFlags, env: Environment) {
+  constructor(path: string, flags: ConfigFlags, env: Environment, labelTexts: ReadonlyMap<string, string> = new Map()) {
     this.path = path
     this.#flags = flags
     this.#env = env
+    this.#labelTexts = new Map(labelTexts)
   }
 
   /** @throws ConfigError */
@@ -69,6 +72,21 @@ export class ConfigFile {
     })
   }
 
+  /** As `load`, while the data path goes on: what takes long is read in a thread of its own. Rejects as `load` throws. */
+  async loadAside(text: string): Promise<Config> {
+    if (text.length <= CONFIG_INLINE_CHARS_MAX) return this.load(text)
+    const task = {
+      path: this.path,
+      text,
+      flags: { ...this.#flags },
+      env: { ...this.#env },
+      labelTexts: this.#labelTexts,
+    }
+    const answer = await answerOfWorker(task)
+    if (answer.kind === 'config') return answer.config
+    throw new ConfigError(answer.faults, answer.file)
+  }
+
   #readLabels(path: string): string {
     const known = this.#labelTexts.get(path)
     if (known !== undefined) return known
@@ -76,6 +94,18 @@ export class ConfigFile {
     this.#labelTexts.set(path, text)
     return text
   }
+}
+
+function answerOfWorker(task: ConfigTask): Promise<ConfigAnswer> {
+  // In a checkout the thread runs the sources, as we do, and needs to be told as we were.
+  const isSource = import.meta.url.endsWith('.ts')
+  const program = new URL(isSource ? './config-worker.ts' : './config-worker.js', import.meta.url)
+  const worker = new Worker(program, { workerData: task, execArgv: isSource ? ['-C', 'source'] : [] })
+  return new Promise((answered, failed) => {
+    worker.once('message', answered)
+    worker.once('error', failed)
+    worker.once('exit', (code) => failed(new Error(`the thread that reads the configuration ended with ${code}`)))
+  })
 }
 
 const READ_FAULTS: Readonly<Record<string, string>> = {

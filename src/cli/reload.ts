@@ -14,13 +14,15 @@ export type ReloadTrigger = 'SIGHUP' | 'POST /api/reload' | 'file'
 
 export interface ReloaderOptions {
   /** Undefined: there is none, everything came from flags and variables. */
-  readonly file: Pick<ConfigFile, 'path' | 'readText' | 'load'> | undefined
+  readonly file: Pick<ConfigFile, 'path' | 'readText' | 'loadAside'> | undefined
   /** The text that is in force. */
   readonly text?: string | undefined
   readonly counters: Counters
   readonly logger: Logger
   readonly now?: () => Date
 }
+
+const DRAINING: ReloadOutcome = { kind: 'impossible', reason: 'draining: nothing is reloaded any more' }
 
 /** Knows the file, what was last made of it, and the sluice that runs by it. */
 export class Reloader {
@@ -32,6 +34,8 @@ export class Reloader {
   #faults: readonly Fault[] = []
   #since: Date
   #stopped = false
+  /** The reload that was asked for last. */
+  #latest: Promise<unknown> = Promise.resolve()
 
   constructor(options: ReloaderOptions) {
     this.#options = options
@@ -55,17 +59,25 @@ export class Reloader {
     return { valid: this.#faults.length === 0, faults: this.#faults, since: this.#since.toISOString() }
   }
 
-  /** `file`: only if the file says something else than last time. */
-  reload(trigger: ReloadTrigger): ReloadOutcome {
+  /**
+   * `file`: only if the file says something else than last time. One after the other, so that what was asked for last is what is
+   * in force. Never rejects.
+   */
+  reload(trigger: ReloadTrigger): Promise<ReloadOutcome> {
+    const outcome = this.#latest.then(() => this.#reload(trigger))
+    this.#latest = outcome
+    return outcome
+  }
+
+  async #reload(trigger: ReloadTrigger): Promise<ReloadOutcome> {
     const { file, logger } = this.#options
     const sluice = this.#sluice
     if (file === undefined) {
       logger.warn(`${trigger}: there is no configuration file to reload (--config FILE)`)
       return { kind: 'impossible', reason: 'there is no configuration file to reload (--config FILE)' }
     }
-    if (this.#stopped || sluice === undefined) {
-      return { kind: 'impossible', reason: this.#stopped ? 'draining: nothing is reloaded any more' : 'still starting' }
-    }
+    if (this.#stopped) return DRAINING
+    if (sluice === undefined) return { kind: 'impossible', reason: 'still starting' }
     let found: string | undefined
     try {
       const text = file.readText()
@@ -73,7 +85,8 @@ export class Reloader {
       if (trigger === 'file' && found === this.#last) return { kind: 'unchanged' }
       this.#last = found
       if (text.trim() === '') throw emptyFile(file.path)
-      const config = file.load(text)
+      const config = await file.loadAside(text)
+      if (this.#stopped) return DRAINING
       sluice.reload(config)
       return this.#succeeded(trigger, config)
     } catch (error) {

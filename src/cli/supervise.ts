@@ -46,7 +46,7 @@ export function supervise(supervised: Supervised): Promise<number> {
     const onTerm = (): void => stop('SIGTERM')
     const onInt = (): void => stop('SIGINT')
     const onHangup = (): void => {
-      if (!draining) reloader.reload('SIGHUP')
+      if (!draining) void reloader.reload('SIGHUP')
     }
     signals.on('SIGTERM', onTerm)
     signals.on('SIGINT', onInt)

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { configFileOf, readConfig } from '../../src/cli/read-config.ts'
+import { after, describe, test } from 'node:test'
+import { CONFIG_INLINE_CHARS_MAX } from '../../src/bounds.ts'
+import { type ConfigFile, configFileOf, readConfig } from '../../src/cli/read-config.ts'
 import { ConfigError } from '../../src/config/config.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-read-'))
@@ -52,4 +53,51 @@ test('files beyond their bound are refused without being read', () => {
   rmSync(path)
   write('labelsFile: large\n')
   assert.throws(() => readConfig(flags, {}), /labelsFile: large: it has 2147483648 bytes; at most 262144/)
+})
+
+describe('a file that is read aside', () => {
+  const quotas = Array.from(
+    { length: 200 },
+    (_, i) =>
+      `  - { name: q${i}, limit: { requests: ${i + 1}/s }, per: clientId, overrides: [{ clientId: x, limit: { requests: unlimited } }] }\n`,
+  )
+  const long = `labels: { team: shop }\nlabelsFile: podinfo/labels\nquotas:\n${quotas.join('')}`
+
+  function fileWith(text: string): ConfigFile {
+    write(text)
+    const file = configFileOf({ ...flags, label: ['a=b'] }, { SLUICE_LOG_LEVEL: 'warn', absent: undefined })
+    assert.ok(file)
+    return file
+  }
+
+  test('gives the same configuration as one that is read in place, flags, variables and labels included', async () => {
+    assert.ok(long.length > CONFIG_INLINE_CHARS_MAX)
+    mkdirSync(join(directory, 'podinfo'), { recursive: true })
+    writeFileSync(join(directory, 'podinfo', 'labels'), 'app="shop"\n')
+    for (const text of [long, 'quotas: []\n']) {
+      const file = fileWith(text)
+      const inPlace = file.load(text)
+      writeFileSync(join(directory, 'podinfo', 'labels'), 'app="changed since"\n')
+      assert.deepEqual(await file.loadAside(text), inPlace)
+    }
+  })
+
+  test('has its faults all at once and in their places', async () => {
+    const text = `${long}  - { nmae: x }\nlisten: { port: 99999 }\n`
+    const file = fileWith(text)
+    let inPlace: unknown
+    assert.throws(
+      () => file.load(text),
+      (error) => {
+        inPlace = error
+        return error instanceof ConfigError && error.faults.length >= 3
+      },
+    )
+    await assert.rejects(file.loadAside(text), (error) => {
+      assert.ok(error instanceof ConfigError)
+      assert.deepEqual(error.faults, (inPlace as ConfigError).faults)
+      assert.equal(error.message, (inPlace as ConfigError).message)
+      return true
+    })
+  })
 })

@@ -38,7 +38,7 @@ function scene(): {
     reloader: {
       reload: (trigger) => {
         calls.push(`reload by ${trigger}`)
-        return { kind: 'unchanged' }
+        return Promise.resolve({ kind: 'unchanged' as const })
       },
       stop: () => void calls.push('no more reloads'),
     },
