@@ -90,6 +90,18 @@ describe('flows', () => {
     assert.deepEqual([table.shares.startAtMs(ta, 51) > 51, table.shares.startAtMs(tb, 51)], [true, 51])
   })
 
+  test('that lead are not forgotten while others wait', () => {
+    const { table, bucket } = tableOf(10)
+    const x = bucket('x')
+    const [a, b] = [table.acquireShare(x, share('a'), 0), table.acquireShare(x, share('b'), 0)]
+    send(table, a, 200, 0)
+    table.releaseShare(a)
+    table.shares.startAtMs(table.shares.enqueue(b, 10, 0), 0)
+    for (let i = 0; i < 4; i++) table.acquireShare(x, share(`c${i}`), 0)
+    assert.equal(table.acquireShare(x, share('a'), 0), a)
+    assert.equal(table.flows, 6)
+  })
+
   test('are forgotten when the others have caught up, or the bucket was full meanwhile', () => {
     const { table, bucket } = tableOf(10)
     const x = bucket('x')
