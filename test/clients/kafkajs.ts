@@ -78,7 +78,8 @@ async function produce(run: Run, instance: number): Promise<void> {
     }),
   )
   leave()
-  await producer.disconnect()
+  // It waits for every send under way, and of a flood that is left nobody else does.
+  if (config.count !== undefined || config.drain === true) await producer.disconnect()
 }
 
 async function consume(run: Run, instance: number): Promise<void> {
