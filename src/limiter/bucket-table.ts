@@ -299,7 +299,6 @@ export class BucketTable {
     this.#slots.delete(this.#names[slot]!)
     this.#names[slot] = ''
     if (this.#isOverflow[slot]) this.#overflowBuckets--
-    this.#isOverflow[slot] = false
     this.#free.push(slot)
   }
 }

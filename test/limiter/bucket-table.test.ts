@@ -93,6 +93,14 @@ describe('BucketTable', () => {
     assert.equal(table.debtMs(own, 0), 0)
   })
 
+  test('a table without room has overflow buckets that work', () => {
+    const table = new BucketTable(0)
+    const slot = acquire(table, 'a', 0)
+    assert.ok(table.isOverflow(slot))
+    assert.equal(table.reserve(slot, 300, 0), 0)
+    assert.equal(table.debtMs(slot, 0), 200)
+  })
+
   test('a key moves to a bucket of its own once there is room again', () => {
     const table = new BucketTable(1)
     const a = acquire(table, 'a', 0)

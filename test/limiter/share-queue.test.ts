@@ -374,6 +374,6 @@ describe('tickets', () => {
     assert.equal(shares.startAtMs(ticket!, 1000), 1000)
     shares.start(ticket!, 1000)
     assert.equal(table.sweep(1e9, 10), 1)
-    assert.throws(() => shares.enqueue(a, 1, 0), RangeError)
+    assert.throws(() => shares.settle(a, 1, 0), RangeError)
   })
 })

@@ -6,6 +6,7 @@ import {
   DIMENSIONS,
   isLevel,
   isOfConnection,
+  isOfTopic,
   LEVEL_DIMENSIONS,
   measures,
   RATE_DIMENSIONS,
@@ -17,6 +18,8 @@ test('two dimensions are numbers at a time, two are of connections', () => {
   assert.deepEqual(DIMENSIONS.filter(isLevel), LEVEL_DIMENSIONS)
   assert.deepEqual(RATE_DIMENSIONS.filter(isLevel), [])
   assert.deepEqual(DIMENSIONS.filter(isOfConnection), ['newConnections', 'connections'])
+  for (const dimension of ['requests', 'commits', 'mutations', 'inFlight'] as const) assert.ok(!isOfTopic(dimension))
+  for (const dimension of ['produceBytes', 'fetchRecords'] as const) assert.ok(isOfTopic(dimension))
   assert.deepEqual(Object.keys(UNITS).sort(), [...DIMENSIONS].sort())
 })
 

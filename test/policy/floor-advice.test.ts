@@ -17,5 +17,6 @@ test('every library of the table that has a name has settings of its own, or the
 
 test('ShareFetch is advised like Fetch, small requests not at all', () => {
   assert.equal(floorAdvice('java', API_KEY.ShareFetch), floorAdvice('java', API_KEY.Fetch))
+  assert.match(floorAdvice('java', API_KEY.Fetch) ?? '', /fetch\.max\.bytes/)
   assert.equal(floorAdvice('java', API_KEY.Metadata), undefined)
 })
