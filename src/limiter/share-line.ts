@@ -173,7 +173,6 @@ export class ShareLine {
     this.queued++
     this.queuedUnits += ticket.cost
     ticket.previous = flow.tail
-    ticket.next = undefined
     if (flow.tail === undefined) flow.head = ticket
     else flow.tail.next = ticket
     flow.tail = ticket

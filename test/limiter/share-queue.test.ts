@@ -285,6 +285,31 @@ describe('estimates', () => {
     assert.ok(shares.startAtMs(a[2]!, 0) <= 20 + 10 + 30)
   })
 
+  test('count what a flow has had before the others', () => {
+    const { shares, flow, frames, due } = divided(1000)
+    const a = flow('a')
+    const [first] = frames(a, 1)
+    const others = frames(flow('b'), 2)
+    due([first!, ...others], 1000)
+    assert.equal(shares.waitMs(a, 1000), 10 + 10)
+    shares.start(first!, 1000)
+    const [next] = frames(a, 1)
+    assert.equal(shares.startAtMs(next!, 1000), 1000 + 10 + 10)
+  })
+
+  test('are the same for a queue that was empty meanwhile', () => {
+    const { table, slot, shares, flow, frames, due } = divided(20)
+    const a = flow('a')
+    for (const ticket of due(frames(a, 2), 500)) shares.start(ticket, 500)
+    table.reserve(slot, 100, 500)
+    const later = frames(a, 3)
+    assert.deepEqual(
+      later.map((ticket) => shares.startAtMs(ticket, 500)),
+      [520, 530, 540],
+    )
+    assert.equal(shares.queuedMs(slot), 30)
+  })
+
   test('count what higher classes are served', () => {
     const { shares, flow, frames } = divided(20)
     const high = flow('a', { priority: 'high' })

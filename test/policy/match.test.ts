@@ -45,6 +45,10 @@ describe('compilePattern', () => {
   const refused: [string, RegExp][] = [
     ['/(a+)+$/', /repeats a group that repeats or chooses/],
     ['/^((ab?c)x)*$/', /repeats a group that repeats or chooses/],
+    ['/((ab?c)x)*$/', /repeats a group that repeats or chooses/],
+    ['/((ab)+c)*/', /repeats a group that repeats or chooses/],
+    ['/x(a(b|c)d)*(e)/', /repeats a group that repeats or chooses/],
+    ['/(a)(b(c)+)*/', /repeats a group that repeats or chooses/],
     ['/(a|a)*/', /repeats a group that repeats or chooses/],
     ['/(?:a{1,9}){9}/', /repeats a group that repeats or chooses/],
     ['/(a)\\1/', /back reference/],
@@ -201,6 +205,10 @@ describe('compileMatch', () => {
       order.toSorted((a, b) => b - a),
     )
     assert.equal(new Set(order).size, order.length)
+    const [exact, glob, star, regex] = [['a'], ['abcdef*'], ['*'], ['/a/']].map(
+      (clientId) => compileMatch({ clientId }).specificity,
+    )
+    assert.ok(exact! > glob! && glob! > star! && star! > regex!, 'the kind counts before the letters')
   })
 })
 

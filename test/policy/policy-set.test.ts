@@ -243,7 +243,53 @@ describe('topics', () => {
   })
 })
 
+describe('what asks for topics', () => {
+  const asks = (parts: Partial<QuotaRule>, api: number): boolean =>
+    new PolicySet([rule(parts)]).asksForTopics(client(), api)
+  const share = { by: ['topic'] as const, weight: 1, priority: 'normal' as const, minimum: 0.1 }
+
+  test('is a share by topic, an override by topic, and a limit that only an override has', () => {
+    assert.ok(asks({ limit: { produceBytes: 1 }, share }, API_KEY.Produce))
+    assert.ok(asks({ per: ['topic'], overrides: [{ match: { principal: ['a'] }, limit: {} }] }, API_KEY.Produce))
+    const limit = { fetchBytes: 1 }
+    assert.ok(asks({ per: ['topic'], overrides: [{ match: { principal: ['a'] }, limit }] }, API_KEY.Fetch))
+    assert.ok(!asks({ per: ['topic'], limit: { inFlight: 1 } }, API_KEY.Produce))
+  })
+
+  test('is a limit of requests only for those that carry topics', () => {
+    const policy = new PolicySet([rule({ per: ['topic'], limit: { requests: 1, commits: 1, inFlight: 1 } })])
+    const of = (api: number): unknown => policy.resolveTopic(client(), api, 't').map(({ dimension }) => dimension)
+    assert.deepEqual(of(API_KEY.Produce), ['requests'])
+    assert.deepEqual(of(API_KEY.Fetch), ['requests'])
+    assert.deepEqual(of(API_KEY.Metadata), [])
+    assert.deepEqual(of(API_KEY.OffsetCommit), [])
+    assert.deepEqual(policy.explain(client(), API_KEY.Produce, 't')[0]?.levels, [])
+  })
+})
+
 describe('keys and shares', () => {
+  test('limits ramp in until the time of their quota', () => {
+    const rampEndsAtMs = new Map([['b', 5000]])
+    const policy = new PolicySet([rule({ name: 'a' }), rule({ name: 'b' })], { rampEndsAtMs })
+    const ends = policy.resolve(client(), API_KEY.Metadata).map((a) => [a.quota, a.rampEndsAtMs])
+    assert.deepEqual(ends, [
+      ['a', 0],
+      ['b', 5000],
+    ])
+  })
+
+  test('buckets of an override are named after what it matches, exceptions included', () => {
+    const match = { principal: ['a'] }
+    const except = [{ clientId: ['x'] }]
+    const keyWith = (own: object): string =>
+      new PolicySet([rule({ overrides: [{ match, limit: {}, per: [], ...own }] })]).resolve(
+        client({ principal: 'a' }),
+        API_KEY.Metadata,
+      )[0]!.key
+    assert.equal(keyWith({}), '{"principal":["a"]}')
+    assert.equal(keyWith({ except }), '[{"principal":["a"]},[{"clientId":["x"]}]]')
+  })
+
   test('an override may have buckets of its own', () => {
     const policy = new PolicySet([
       rule({
@@ -283,6 +329,12 @@ describe('explain', () => {
       rule({ name: 'e', overrides: [{ match: { clientId: ['x1'] }, limit: { requests: Number.POSITIVE_INFINITY } }] }),
       rule({ name: 'f', match: { 'labels.app': ['shop'] }, limit: { inFlight: 3 } }),
     ])
+    const lifted = { produceBytes: 1, fetchBytes: 2 }
+    const idle = new PolicySet([rule({ limit: {}, overrides: [{ match: {}, limit: lifted }] })])
+    assert.match(
+      idle.explain(client(), API_KEY.Metadata, '')[0]!.why,
+      /limits produceBytes, fetchBytes, which Metadata/,
+    )
     const identity = client({ clientId: 'x1', labels: { app: 'shop' } })
     assert.deepEqual(
       policy.explain(identity, API_KEY.Metadata, '').map(({ quota, applies, why }) => [quota, applies, why]),
