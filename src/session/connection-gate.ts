@@ -12,7 +12,7 @@ import type { SessionContext } from './context.ts'
 import type { QuotaCounts } from './counters.ts'
 import { ClientRefused } from './foreign-bytes.ts'
 
-/** A place in a gauge, or a token of a bucket. */
+/** What one quota has to say about the connection. */
 interface Claim {
   readonly slot: number
   readonly quota: string
@@ -20,13 +20,21 @@ interface Claim {
   readonly counts: QuotaCounts
   /** What the quota allows, for the log. */
   readonly allows: string
-  /** Of a bucket: when it may start. */
-  startAtMs: number
-  /** Of a gauge: it is counted. */
+}
+
+/** A place in a gauge. */
+interface Place extends Claim {
+  /** It is counted. */
   inside: boolean
 }
 
-type Claims = Map<string, Claim>
+/** A token of a bucket. `none`: it would come too late, so it was not taken; `spent`: the connection was let in with it. */
+interface Token extends Claim {
+  state: 'none' | 'reserved' | 'spent'
+  /** When it may be spent, and the rate by which that was told. */
+  startAtMs: number
+  readonly ratePerMs: number
+}
 
 export class ConnectionGate implements Waiter {
   /** Until when the request at the head is held; meaningful after `mayPass` said no. */
@@ -39,8 +47,8 @@ export class ConnectionGate implements Waiter {
   /** Everything has been granted. */
   #open = false
   #waitingSinceMs = 0
-  #tokens: Claims = new Map()
-  #places: Claims = new Map()
+  #tokens = new Map<string, Token>()
+  #places = new Map<string, Place>()
 
   /** @param resume asks that the client's bytes be offered again */
   constructor(context: SessionContext, facts: ClientFacts, resume: () => void) {
@@ -63,22 +71,29 @@ export class ConnectionGate implements Waiter {
       this.#resolve(nowMs)
     }
     if (this.#open || draining) return true
-    const startAtMs = Math.max(nowMs, ...[...this.#tokens.values()].map((claim) => claim.startAtMs))
+    const startAtMs = Math.max(nowMs, ...[...this.#tokens.values()].map((token) => token.startAtMs))
     const missing = startAtMs > nowMs ? undefined : this.#enterAll()
     if (startAtMs <= nowMs && missing === undefined) {
+      for (const token of this.#tokens.values()) token.state = 'spent'
       this.#open = true
       return true
     }
     const closeAtMs = this.#waitingSinceMs + CONNECTION_HOLD_MS
-    if (nowMs >= closeAtMs) this.#refuse(missing ?? this.#latest(), nowMs)
+    if (nowMs >= closeAtMs) this.#refuse(missing ?? this.#latest())
     this.heldUntilMs = startAtMs > nowMs ? Math.min(startAtMs, closeAtMs) : closeAtMs
     return false
   }
 
-  /** The connection has ended. */
-  close(): void {
-    for (const claim of this.#tokens.values()) this.#context.buckets.release(claim.slot)
-    for (const claim of this.#places.values()) this.#leave(claim)
+  /**
+   * The connection has ended. If it was not let in it gives its tokens back, whoever ended it: clients that come again and again
+   * must not lock themselves out.
+   */
+  close(nowMs: number): void {
+    for (const { slot, state } of this.#tokens.values()) {
+      if (state === 'reserved') this.#context.buckets.cancel(slot, 1, nowMs)
+      this.#context.buckets.release(slot)
+    }
+    for (const place of this.#places.values()) this.#leave(place)
     this.#tokens = new Map()
     this.#places = new Map()
   }
@@ -90,40 +105,58 @@ export class ConnectionGate implements Waiter {
     const tokens = new Map(rates.map((rate) => this.#token(rate, nowMs)))
     const places = new Map(levels.map((level) => this.#place(level)))
     // The new ones are there already, so what both have is never without a holder.
-    for (const [name, claim] of this.#tokens) {
-      if (!tokens.has(name) || tokens.get(name) !== claim) this.#context.buckets.release(claim.slot)
+    for (const [name, { slot, state }] of this.#tokens) {
+      if (state === 'reserved' && !tokens.has(name)) this.#context.buckets.cancel(slot, 1, nowMs)
+      this.#context.buckets.release(slot)
     }
-    for (const [name, claim] of this.#places) if (places.get(name) !== claim) this.#leave(claim)
+    for (const [name, place] of this.#places) if (places.get(name) !== place) this.#leave(place)
     this.#tokens = tokens
     this.#places = places
     this.#open = false
     this.#waitingSinceMs = nowMs
   }
 
-  #token(rate: Applicable, nowMs: number): [string, Claim] {
-    const { quota, dimension, key, ratePerMs, burstMs, rampEndsAtMs, mode } = rate
+  #token(rate: Applicable, nowMs: number): [string, Token] {
+    const { quota, dimension, key, burstMs, rampEndsAtMs, mode } = rate
     const { buckets, counters } = this.#context
     const name = `${quota}\0${key}`
-    const slot = buckets.acquire(quota, dimension, key, ratePerMs, burstMs, nowMs, rampEndsAtMs)
+    const slot = buckets.acquire(quota, dimension, key, rate.ratePerMs, burstMs, nowMs, rampEndsAtMs)
+    const ratePerMs = buckets.rate(slot)
+    const allows = `${rate.ratePerMs * 1000} new connections a second`
+    const claim = { slot, quota, enforced: mode === 'enforce', counts: counters.quota(quota), allows, ratePerMs }
     const known = this.#tokens.get(name)
-    if (known !== undefined && known.slot === slot && known.enforced === (mode === 'enforce')) {
-      buckets.release(slot)
-      return [name, known]
+    const token: Token = { ...claim, state: 'none', startAtMs: nowMs }
+    if (known === undefined || known.state === 'none') this.#take(token, nowMs)
+    else {
+      token.state = known.state
+      token.startAtMs = nowMs + (Math.max(0, known.startAtMs - nowMs) * known.ratePerMs) / ratePerMs
     }
-    const counts = counters.quota(quota)
-    const startAtMs = known === undefined ? buckets.reserve(slot, 1, nowMs) : nowMs
-    if (known === undefined) counts.used.newConnections++
-    const enforced = mode === 'enforce'
-    if (startAtMs > nowMs) {
-      if (enforced) counts.heldRequests++
-      else counts.observedRequests++
-      counts.throttleMs += startAtMs - nowMs
+    if (!token.enforced) {
+      token.state = 'spent'
+      token.startAtMs = nowMs
     }
-    const allows = `${ratePerMs * 1000} new connections a second`
-    return [name, { slot, quota, enforced, counts, allows, startAtMs: enforced ? startAtMs : nowMs, inside: true }]
+    return [name, token]
   }
 
-  #place({ quota, dimension, key, max, mode }: LevelApplicable): [string, Claim] {
+  /** A token that would come later than the connection may wait is not taken, or those that are turned away would keep all others out. */
+  #take(token: Token, nowMs: number): void {
+    const { slot, counts, enforced } = token
+    token.startAtMs = this.#context.buckets.reserve(slot, 1, nowMs)
+    const waitMs = token.startAtMs - nowMs
+    if (waitMs > 0) {
+      if (enforced) counts.heldRequests++
+      else counts.observedRequests++
+      counts.throttleMs += Math.min(waitMs, CONNECTION_HOLD_MS)
+    }
+    if (waitMs <= CONNECTION_HOLD_MS) {
+      token.state = 'reserved'
+      counts.used.newConnections++
+    } else {
+      this.#context.buckets.cancel(slot, 1, nowMs)
+    }
+  }
+
+  #place({ quota, dimension, key, max, mode }: LevelApplicable): [string, Place] {
     const { levels, counters } = this.#context
     const name = `${quota}\0${key}`
     const slot = levels.acquire(quota, dimension, key, max)
@@ -134,7 +167,7 @@ export class ConnectionGate implements Waiter {
       return [name, known]
     }
     const allows = `${max} connections at a time`
-    const claim = { slot, quota, enforced, counts: counters.quota(quota), allows, startAtMs: 0, inside: false }
+    const claim = { slot, quota, enforced, counts: counters.quota(quota), allows, inside: false }
     if (enforced) return [name, claim]
     if (levels.count(slot) >= max) claim.counts.observedRequests++
     levels.enter(slot)
@@ -143,7 +176,7 @@ export class ConnectionGate implements Waiter {
   }
 
   /** Enters the gauges in their order; the first without a place for us. */
-  #enterAll(): Claim | undefined {
+  #enterAll(): Place | undefined {
     for (const claim of this.#places.values()) {
       if (claim.inside) continue
       if (!this.#context.levels.tryEnter(claim.slot, this)) {
@@ -155,20 +188,18 @@ export class ConnectionGate implements Waiter {
     return undefined
   }
 
-  #leave(claim: Claim): void {
+  #leave(claim: Place): void {
     if (claim.inside) this.#context.levels.leave(claim.slot)
     else this.#context.levels.unwait(claim.slot, this)
     this.#context.levels.release(claim.slot)
   }
 
-  #latest(): Claim {
-    return [...this.#tokens.values()].reduce((latest, claim) => (claim.startAtMs > latest.startAtMs ? claim : latest))
+  #latest(): Token {
+    return [...this.#tokens.values()].reduce((latest, token) => (token.startAtMs > latest.startAtMs ? token : latest))
   }
 
-  /** It was not let in, so it gives its tokens back: clients that come again and again must not lock themselves out. */
-  #refuse({ quota, counts, allows }: Claim, nowMs: number): never {
+  #refuse({ quota, counts, allows }: Claim): never {
     counts.refusedRequests++
-    for (const claim of this.#tokens.values()) this.#context.buckets.cancel(claim.slot, 1, nowMs)
     const { clientId } = this.#facts.identity
     throw new ClientRefused(
       'connection_quota',

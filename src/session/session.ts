@@ -172,7 +172,7 @@ export class Session {
       if (head.mutation !== undefined) this.#parts.mutations.finish(head.mutation, undefined, nowMs)
       this.#inFlight.shift()
     }
-    this.#gate.close()
+    this.#gate.close(nowMs)
     this.#parts.tracking?.close()
     this.#facts.forget()
   }

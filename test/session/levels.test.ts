@@ -168,4 +168,43 @@ describe('newConnections', () => {
     rig.client(produce(300), produce(300, { correlationId: 2 }))
     assert.equal(rig.counters.quota('q').used.newConnections, 1)
   })
+
+  test('who is turned away has taken nothing, so that those in time are let in at the full rate', () => {
+    const first = new Rig({ rules: [rule({ newConnections: 1 })] })
+    const flood = Array.from({ length: 100 }, () => new Rig({ beside: first }).client(hello('x')))
+    const late = new Rig({ beside: first.pass(1500) }).client(hello('x')).pass(CONNECTION_HOLD_MS)
+    assert.deepEqual(
+      [late.closed, isHeld(late)],
+      [undefined, false],
+      'it must not stand behind those that are as good as closed',
+    )
+    for (const rig of flood) rig.end()
+  })
+
+  test('who hangs up before it is let in gives its token back', () => {
+    const first = new Rig({ rules: [rule({ newConnections: 1 })] }).client(hello('x'))
+    for (let i = 0; i < 100; i++) new Rig({ beside: first }).client(hello('x')).end()
+    const late = new Rig({ beside: first }).client(hello('x')).pass(1000)
+    assert.deepEqual([late.closed, isHeld(late)], [undefined, false])
+  })
+
+  test('observed ones owe no more than they would have waited for, or the quota would let nobody in once it is enforced', () => {
+    const first = new Rig({ rules: [rule({ newConnections: 1 }, { mode: 'observe' })] }).client(hello('x'))
+    for (let i = 0; i < 1000; i++) new Rig({ beside: first }).client(hello('x')).end()
+    const { observedRequests, throttleMs } = first.counters.quota('q')
+    assert.equal(observedRequests, 999)
+    assert.ok(throttleMs <= 999 * CONNECTION_HOLD_MS, `${throttleMs} ms`)
+    first.policy([rule({ newConnections: 1 })]).client(produce(300))
+    assert.ok(!isHeld(first), 'who is in stays in')
+    const late = new Rig({ beside: first.pass(1001) }).client(hello('x')).pass(CONNECTION_HOLD_MS)
+    assert.deepEqual([late.closed, isHeld(late)], [undefined, false])
+  })
+
+  test('what waits keeps its place at the new rate', () => {
+    const first = new Rig({ rules: [rule({ newConnections: 1 })] }).client(hello('x'))
+    const [, , last] = [1, 2, 3].map(() => new Rig({ beside: first }).client(hello('x')))
+    assert.equal(last!.session.wakeAtMs - last!.nowMs, 2000)
+    last!.policy([rule({ newConnections: 4 })])
+    assert.equal(last!.session.wakeAtMs - last!.nowMs, 500)
+  })
 })
