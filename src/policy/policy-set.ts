@@ -93,6 +93,8 @@ interface CompiledRule {
   readonly overrides: readonly CompiledOverride[]
   /** Asks about the topic somewhere: it applies to each topic that a request carries, not to the request. */
   readonly isOfTopic: boolean
+  /** Asks about what the first requests of a connection tell: library and user. */
+  readonly isOfLogin: boolean
 }
 
 /** What one rule says once an override has been found, or none. */
@@ -102,6 +104,8 @@ interface Terms {
   readonly facts: Facts
   readonly why: string
 }
+
+const LOGIN_FIELDS: readonly MatchField[] = ['principal', 'software', 'softwareVersion']
 
 let lastVersion = 0
 
@@ -158,17 +162,23 @@ export class PolicySet {
     return this.#requestRules.flatMap((compiled) => this.#levels(compiled, facts, ['inFlight']))
   }
 
-  /** What a connection as a whole is counted in. */
-  resolveConnection(identity: Identity): {
+  /**
+   * What a connection as a whole is counted in.
+   * @param isGreeting library and user may still become known: quotas that ask about them have nothing to say yet, or all newcomers
+   * would share the limit of the nameless
+   */
+  resolveConnection(
+    identity: Identity,
+    isGreeting = false,
+  ): {
     readonly rates: readonly Applicable[]
     readonly levels: readonly LevelApplicable[]
   } {
     const facts = factsOf({ ...identity, group: '' }, '', '')
+    const rules = isGreeting ? this.#requestRules.filter(({ isOfLogin }) => !isOfLogin) : this.#requestRules
     return {
-      rates: this.#requestRules.flatMap((compiled) =>
-        this.#rates(compiled, facts, (dimension) => dimension === 'newConnections'),
-      ),
-      levels: this.#requestRules.flatMap((compiled) => this.#levels(compiled, facts, ['connections'])),
+      rates: rules.flatMap((compiled) => this.#rates(compiled, facts, (dimension) => dimension === 'newConnections')),
+      levels: rules.flatMap((compiled) => this.#levels(compiled, facts, ['connections'])),
     }
   }
 
@@ -256,10 +266,9 @@ function compileRule(rule: QuotaRule): CompiledRule {
     .sort((a, b) => b.matcher.specificity - a.matcher.specificity)
   const matcher = compileMatch(rule.match, rule.except)
   const keyFields = [rule.per, rule.share?.by ?? [], ...overrides.map(({ per = [] }) => per)].flat()
-  const isOfTopic =
-    keyFields.includes('topic') ||
-    [matcher, ...overrides.map((override) => override.matcher)].some((m) => m.asks('topic'))
-  return { rule, matcher, overrides, isOfTopic }
+  const matchers = [matcher, ...overrides.map((override) => override.matcher)]
+  const asks = (field: MatchField): boolean => keyFields.includes(field) || matchers.some((each) => each.asks(field))
+  return { rule, matcher, overrides, isOfTopic: asks('topic'), isOfLogin: LOGIN_FIELDS.some(asks) }
 }
 
 /** Whether the quota or one of its overrides limits this at all. */

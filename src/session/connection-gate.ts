@@ -4,6 +4,7 @@
  * clients bear, the connection is closed, as the broker does (KIP-612). Who it is becomes known bit by bit (client id, library,
  * user): each time the quotas are asked anew, and what it was let in by before stays.
  */
+import { API_KEY } from 'kafka-protocol-codec'
 import { CONNECTION_HOLD_MS } from '../bounds.ts'
 import type { Waiter } from '../limiter/level-table.ts'
 import type { Applicable, LevelApplicable } from '../policy/policy-set.ts'
@@ -36,6 +37,9 @@ interface Token extends Claim {
   readonly ratePerMs: number
 }
 
+/** Before these have passed, who a client is may not be known yet: its library, its user. */
+const GREETINGS: ReadonlySet<number> = new Set([API_KEY.ApiVersions, API_KEY.SaslHandshake, API_KEY.SaslAuthenticate])
+
 export class ConnectionGate implements Waiter {
   /** Until when the request at the head is held; meaningful after `mayPass` said no. */
   heldUntilMs = 0
@@ -47,6 +51,8 @@ export class ConnectionGate implements Waiter {
   /** Everything has been granted. */
   #open = false
   #waitingSinceMs = 0
+  /** A request has come that is none of the greetings: what is not known of the client now will not be. */
+  #isGreeted = false
   #tokens = new Map<string, Token>()
   #places = new Map<string, Place>()
 
@@ -66,10 +72,8 @@ export class ConnectionGate implements Waiter {
    * Whether the connection's next request may go on, as far as its connection is concerned.
    * @throws ClientRefused when it has waited for its place as long as clients bear
    */
-  mayPass(nowMs: number, draining: boolean): boolean {
-    if (this.#identityVersion !== this.#facts.identityVersion || this.#policyVersion !== this.#context.policy.version) {
-      this.#resolve(nowMs)
-    }
+  mayPass(apiKey: number, nowMs: number, draining: boolean): boolean {
+    if (!this.#isUpToDate(apiKey)) this.#resolve(nowMs)
     if (this.#open || draining) return true
     const startAtMs = Math.max(nowMs, ...[...this.#tokens.values()].map((token) => token.startAtMs))
     const missing = startAtMs > nowMs ? undefined : this.#enterAll()
@@ -82,6 +86,16 @@ export class ConnectionGate implements Waiter {
     if (nowMs >= closeAtMs) this.#refuse(missing ?? this.#latest())
     this.heldUntilMs = startAtMs > nowMs ? Math.min(startAtMs, closeAtMs) : closeAtMs
     return false
+  }
+
+  #isUpToDate(apiKey: number): boolean {
+    const isNewlyGreeted = !this.#isGreeted && !GREETINGS.has(apiKey)
+    if (isNewlyGreeted) this.#isGreeted = true
+    return (
+      !isNewlyGreeted &&
+      this.#identityVersion === this.#facts.identityVersion &&
+      this.#policyVersion === this.#context.policy.version
+    )
   }
 
   /**
@@ -101,7 +115,7 @@ export class ConnectionGate implements Waiter {
   #resolve(nowMs: number): void {
     this.#identityVersion = this.#facts.identityVersion
     this.#policyVersion = this.#context.policy.version
-    const { rates, levels } = this.#context.policy.resolveConnection(this.#facts.identity)
+    const { rates, levels } = this.#context.policy.resolveConnection(this.#facts.identity, !this.#isGreeted)
     const tokens = new Map(rates.map((rate) => this.#token(rate, nowMs)))
     const places = new Map(levels.map((level) => this.#place(level)))
     // The new ones are there already, so what both have is never without a holder.

@@ -93,7 +93,7 @@ export class RequestStream implements SkimSink {
   /** Whether the frame at the head may go: its connection first, then itself. */
   #mayGo(nowMs: number): boolean {
     const { gate } = this.#parts
-    if (!gate.mayPass(nowMs, this.#admission.draining)) {
+    if (!gate.mayPass(this.#head.apiKey, nowMs, this.#admission.draining)) {
       this.heldUntilMs = gate.heldUntilMs
       return false
     }

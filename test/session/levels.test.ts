@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { CONNECTION_HOLD_MS } from '../../src/bounds.ts'
-import { correlationOf, framesOf, hello, helloAnswer, produce, produceAnswer, request } from '../support/frames.ts'
+import {
+  answer,
+  bytesOf,
+  correlationOf,
+  framesOf,
+  hello,
+  helloAnswer,
+  produce,
+  produceAnswer,
+  request,
+} from '../support/frames.ts'
 import { Rig, type RigOptions } from '../support/rig.ts'
 import { rule } from '../support/rules.ts'
 
@@ -206,5 +216,26 @@ describe('newConnections', () => {
     assert.equal(last!.session.wakeAtMs - last!.nowMs, 2000)
     last!.policy([rule({ newConnections: 4 })])
     assert.equal(last!.session.wakeAtMs - last!.nowMs, 500)
+  })
+
+  test('a quota that asks who it is waits until that is known', () => {
+    const rules = [
+      rule({ newConnections: 1 }, { per: ['principal'] }),
+      rule({ connections: 1 }, { name: 's', per: ['software'] }),
+    ]
+    const a = new Rig({ rules })
+    const rigs = [a, ...Array.from({ length: 5 }, () => new Rig({ beside: a }))]
+    for (const [i, rig] of rigs.entries()) {
+      rig.client(hello(`s${i}`)).broker(helloAnswer())
+      rig
+        .client(request('SaslHandshake', 1, { mechanism: 'PLAIN' }))
+        .broker(answer('SaslHandshake', 1, { errorCode: 0, mechanisms: ['PLAIN'] }))
+      rig.client(request('SaslAuthenticate', 2, { authBytes: bytesOf(`\0user-${i}\0secret`) }))
+      rig.broker(answer('SaslAuthenticate', 2, { errorCode: 0, authBytes: bytesOf(''), sessionLifetimeMs: 0n }))
+      rig.client(produce(300))
+    }
+    assert.deepEqual(rigs.map(isHeld), Array(6).fill(false))
+    const again = [1, 2, 3].map(() => new Rig({ beside: a }).client(produce(300)))
+    assert.deepEqual(again.map(isHeld), [false, true, true], 'who does not log in is one of those without a name')
   })
 })
