@@ -18,6 +18,8 @@ export class PolicyKeeper {
   #rules: readonly QuotaRule[] | undefined
   #open: ReadonlyMap<string, number> = new Map()
   #rampEndsAtMs: ReadonlyMap<string, number> = new Map()
+  /** The minute for which the windows were asked last. */
+  #minute = Number.NaN
   #policy: PolicySet
 
   constructor(sources: QuotaSources, nowMs: number, at: Date) {
@@ -56,8 +58,10 @@ export class PolicyKeeper {
     this.#policy = this.#compile(nowMs, at)
   }
 
-  /** The time has come on; true if a window has opened or closed and there is another policy. */
+  /** The time has come on; true if a window has opened or closed and there is another policy. They do so with the minute. */
   tick(nowMs: number, at: Date): boolean {
+    if (minuteOf(at) === this.#minute) return false
+    this.#minute = minuteOf(at)
     const { rules } = effectiveRules(this.#written(), at)
     const before = this.rules
     if (rules.length === before.length && rules.every((rule, i) => rule === before[i])) return false
@@ -70,10 +74,15 @@ export class PolicyKeeper {
   }
 
   #compile(nowMs: number, at: Date): PolicySet {
+    this.#minute = minuteOf(at)
     const { rules, open } = effectiveRules(this.#written(), at)
     this.#rampEndsAtMs = rampEnds(this.#rules, rules, this.#rampEndsAtMs, nowMs)
     this.#rules = rules
     this.#open = open
     return new PolicySet(rules, { observe: this.isObserving, rampEndsAtMs: this.#rampEndsAtMs })
   }
+}
+
+function minuteOf(at: Date): number {
+  return Math.floor(at.getTime() / 60_000)
 }

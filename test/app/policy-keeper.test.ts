@@ -1,6 +1,7 @@
 /** The policy in force, as files, windows of time, ramps and the cluster's own quotas make it. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Cron } from 'croner'
 import { API_KEY } from 'kafka-protocol-codec'
 import { NOBODY } from '../../src/policy/identity.ts'
 import type { Applicable } from '../../src/policy/policy-set.ts'
@@ -41,6 +42,16 @@ describe('windows of time', () => {
       ['q', 1000],
       ['r', 5],
     ])
+  })
+
+  test('windows are asked once a minute, and once for however many quotas have them', (t) => {
+    const many = Array.from({ length: 50 }, (_, i) => rule({ requests: 1 }, { name: `q${i}`, schedule: [WINDOW] }))
+    const keeper = new PolicyKeeper({ quotas: many, mode: 'enforce' }, 0, NOON)
+    const match = t.mock.method(Cron.prototype, 'match')
+    for (let s = 1; s <= 59; s++) keeper.tick(s * 1000, new Date(NOON.getTime() + s * 1000))
+    assert.equal(match.mock.callCount(), 0)
+    keeper.tick(60_000, new Date(NOON.getTime() + 60_000))
+    assert.equal(match.mock.callCount(), 1)
   })
 
   test('a reload while it is open', () => {
