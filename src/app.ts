@@ -230,8 +230,7 @@ class App implements Sluice {
       },
       ...followKafka,
       changed: ({ quotas, notes }) => {
-        const { exempt } = this.#config
-        const rules = quotas.map(({ rule }) => ({ ...rule, except: [...(rule.except ?? []), ...exempt] }))
+        const rules = quotas.map(({ rule }) => rule)
         this.#policies.follow(rules, monotonicMs(), new Date())
         this.#policyChanged()
         const message = `the cluster's own quotas are in force: ${quotas.length === 0 ? 'there are none' : rules.map(({ name }) => name).join(', ')}`

@@ -9,12 +9,13 @@ import type { QuotaRule } from './policy/quota-rule.ts'
 import { rampEnds } from './policy/ramp-in.ts'
 
 /** What quotas are taken from. */
-export type QuotaSources = Pick<Config, 'quotas' | 'mode'>
+export type QuotaSources = Pick<Config, 'quotas' | 'mode'> & Partial<Pick<Config, 'exempt'>>
 
 export class PolicyKeeper {
   #sources: QuotaSources
-  /** Quotas of the cluster itself. */
+  /** Quotas of the cluster itself, as it tells them, and with whom the configuration exempts. */
   #followed: readonly QuotaRule[] = []
+  #followedExempting: readonly QuotaRule[] = []
   #rules: readonly QuotaRule[] | undefined
   #open: ReadonlyMap<string, number> = new Map()
   #rampEndsAtMs: ReadonlyMap<string, number> = new Map()
@@ -49,12 +50,14 @@ export class PolicyKeeper {
   /** Other quotas of the configuration. */
   configure(sources: QuotaSources, nowMs: number, at: Date): void {
     this.#sources = sources
+    this.#exempt()
     this.#policy = this.#compile(nowMs, at)
   }
 
   /** Other quotas of the cluster. */
   follow(followed: readonly QuotaRule[], nowMs: number, at: Date): void {
     this.#followed = followed
+    this.#exempt()
     this.#policy = this.#compile(nowMs, at)
   }
 
@@ -70,7 +73,13 @@ export class PolicyKeeper {
   }
 
   #written(): readonly QuotaRule[] {
-    return [...this.#sources.quotas, ...this.#followed]
+    return [...this.#sources.quotas, ...this.#followedExempting]
+  }
+
+  /** Quotas of the configuration name their exceptions themselves. */
+  #exempt(): void {
+    const { exempt = [] } = this.#sources
+    this.#followedExempting = this.#followed.map((rule) => ({ ...rule, except: [...(rule.except ?? []), ...exempt] }))
   }
 
   #compile(nowMs: number, at: Date): PolicySet {

@@ -109,3 +109,17 @@ test('the quotas of the cluster come in addition, and a reload keeps them', () =
   keeper.follow([], 3, NOON)
   assert.deepEqual(rates(keeper), [])
 })
+
+test('whom the configuration exempts, the quotas of the cluster exempt too, and after a reload whom it exempts then', () => {
+  const exempt = [{ principal: [''] }]
+  const keeper = new PolicyKeeper({ quotas: [], mode: 'enforce' }, 0, NOON)
+  keeper.follow([rule({ produceBytes: 2 }, { name: 'kafka' })], 1, NOON)
+  assert.deepEqual(rates(keeper), [['kafka', 2]])
+  keeper.configure({ quotas: [], mode: 'enforce', exempt }, 2, NOON)
+  assert.deepEqual(rates(keeper), [])
+  keeper.follow([rule({ produceBytes: 3 }, { name: 'kafka' })], 3, NOON)
+  assert.deepEqual(rates(keeper), [])
+  keeper.configure({ quotas: [], mode: 'enforce', exempt: [] }, 4, NOON)
+  assert.deepEqual(rates(keeper), [['kafka', 3]])
+  assert.equal(keeper.tick(60_000, new Date(NOON.getTime() + 60_000)), false)
+})
