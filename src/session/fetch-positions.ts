@@ -113,14 +113,15 @@ export class FetchPositions implements SkimSink, AnswerTopics {
     this.#keys = new TopicKeys(book, FETCH_PARTITIONS_MAX)
   }
 
-  /** The names of all topics in the set; `unnamed` more have an id that nobody has named. The same array until something changes. */
+  /** The names of all topics in the set, each once; `unnamed` more have an id that nobody has named. The same array until something changes. */
   topics(): readonly string[] {
     if (this.#namesOf !== this.version || this.#bookVersion !== this.#book.version) {
       this.#namesOf = this.version
       this.#bookVersion = this.#book.version
       const keys = [...this.#topics.keys()].filter((key) => this.#topics[key] !== undefined)
-      this.#names = keys.flatMap((key) => this.#keys.nameOf(key) ?? [])
-      this.#unnamed = keys.length - this.#names.length
+      const names = keys.flatMap((key) => this.#keys.nameOf(key) ?? [])
+      this.#names = [...new Set(names)] // who fetches by name and by id may mean one topic twice
+      this.#unnamed = keys.length - names.length
     }
     return this.#names
   }

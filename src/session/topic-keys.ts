@@ -6,7 +6,8 @@
 import type { TopicBook } from '../cluster/topic-book.ts'
 
 const FIRST_BYTES = 256
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+/** What is no UTF-8 has no name, rather than that of another topic that is none either. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true })
 
 /** What `add` says when there is no room, and `find` when there is no such topic. */
 export const NO_TOPIC = -1
@@ -22,7 +23,7 @@ export class TopicKeys {
   readonly #byHash: Map<number, number> = new Map()
   readonly #before: number[] = []
   readonly #names: (string | undefined)[] = []
-  /** The version of the book that has no name for the id. */
+  /** Of an id, the version of the book that was asked; of a name, 1 once it has been read. */
   readonly #askedAt: number[] = []
 
   constructor(book: TopicBook, keysMax: number) {
@@ -71,18 +72,15 @@ export class TopicKeys {
     return this.#findHashed(hashOf(bytes, offset, length), bytes, offset, length, isId)
   }
 
-  /** The topic's name; undefined for an id that nobody has named yet. */
+  /** The topic's name; undefined for an id that nobody has named yet, and for bytes that are no text. */
   nameOf(key: number): string | undefined {
     const start = this.#starts[key]
     const end = this.#starts[key + 1]
     if (start === undefined || end === undefined) return undefined
-    if (!this.#isId[key]) {
-      this.#names[key] ??= decoder.decode(this.#bytes.subarray(start, end))
-      return this.#names[key]
-    }
-    if (this.#askedAt[key] !== this.#book.version) {
-      this.#askedAt[key] = this.#book.version
-      this.#names[key] = this.#book.nameOf(this.#bytes, start)
+    const version = this.#isId[key] ? this.#book.version : 1
+    if (this.#askedAt[key] !== version) {
+      this.#askedAt[key] = version
+      this.#names[key] = this.#isId[key] ? this.#book.nameOf(this.#bytes, start) : textOf(this.#bytes, start, end)
     }
     return this.#names[key]
   }
@@ -105,6 +103,14 @@ export class TopicKeys {
     const larger = new Uint8Array(Math.max(sizeBytes, this.#bytes.length * 2))
     larger.set(this.#bytes)
     this.#bytes = larger
+  }
+}
+
+function textOf(bytes: Uint8Array, from: number, to: number): string | undefined {
+  try {
+    return decoder.decode(bytes.subarray(from, to))
+  } catch {
+    return undefined
   }
 }
 

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { QuotaRule, Share } from '../../src/policy/quota-rule.ts'
-import { fetch, fetchAnswer, produce, produceAnswer, readAnswer } from '../support/frames.ts'
+import {
+  answer,
+  fetch,
+  fetchAnswer,
+  produce,
+  produceAnswer,
+  readAnswer,
+  recordBatch,
+  request,
+} from '../support/frames.ts'
 import { Rig } from '../support/rig.ts'
 import { rule } from '../support/rules.ts'
 
@@ -127,3 +136,32 @@ test('observed, it slows nobody', () => {
   assert.equal(rig.session.inFlight, 5)
   assert.ok(rig.counters.quota('q').observedRequests >= 4)
 })
+
+test('a topic that a request names twice stands in line once, however it is spelt, and leaves nothing there', () => {
+  const rules = [rule({ produceBytes: 1000, fetchBytes: 1000 }, { per: [], match: { topic: ['*'] }, share: SHARE })]
+  const records = recordBatch(1, 3000)
+  const rig = new Rig({ rules }).client(produce(3000)).broker(produceAnswer())
+  const [one, other] = ['AAAA', 'BBBB'].map((name) => ({ name, partitionData: [{ index: 0, records }] }))
+  const frame = request('Produce', 9, { transactionalId: null, acks: -1, timeoutMs: 1, topicData: [one!, other!] })
+  const broken = frame.map((byte) => (byte === 0x41 ? 0xff : byte === 0x42 ? 0xfe : byte)) // neither is UTF-8
+  rig.client(broken).end()
+  assert.deepEqual(queued(rig), [0])
+
+  const id = '0LT6BFQVTlq5GBWTZCbuqg'
+  const fetcher = new Rig({ rules })
+  fetcher.context.topics.learn('orders', Buffer.from(id, 'base64url'), 1)
+  const partitions = [{ partition: 0, fetchOffset: 0n }]
+  const session = { sessionId: 1, maxBytes: 1000 }
+  fetcher.client(request('Fetch', 12, { ...session, sessionEpoch: 0, topics: [{ topic: 'orders', partitions }] }))
+  const responses = [{ topic: 'orders', partitions: [{ partitionIndex: 0, records }] }]
+  fetcher.broker(answer('Fetch', 12, { sessionId: 1, responses }))
+  fetcher.client(request('Fetch', 13, { ...session, sessionEpoch: 1, topics: [{ topicId: id, partitions }] }))
+  assert.equal(fetcher.session.clientBlock, 'held')
+  fetcher.end()
+  assert.deepEqual(queued(fetcher), [0])
+})
+
+/** Milliseconds in line for each bucket. */
+function queued({ context, nowMs }: Rig): number[] {
+  return [...context.buckets.entries(nowMs)].map(({ queuedMs }) => queuedMs)
+}
