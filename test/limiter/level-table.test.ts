@@ -207,6 +207,18 @@ describe('LevelTable', () => {
     assert.equal(table.count(slot), 0)
   })
 
+  test('a gauge that nobody holds goes with the last that leaves', () => {
+    const table = new LevelTable()
+    const slot = acquire(table, 2)
+    table.enter(slot)
+    table.enter(slot)
+    table.release(slot)
+    table.leave(slot)
+    assert.equal(table.size, 1)
+    table.leave(slot)
+    assert.equal(table.size, 0)
+  })
+
   test('a gauge that a called waiter leaves for good is forgotten once', () => {
     const table = new LevelTable()
     const slot = acquire(table, 1)

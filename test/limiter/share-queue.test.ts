@@ -330,10 +330,13 @@ describe('estimates', () => {
   })
 
   test('without a line are the debt, for whom nothing is owed', () => {
-    const { table, slot, shares, flow } = divided(70)
+    const { table, slot, shares, flow, frames } = divided(70)
     const a = flow('a')
     assert.equal(shares.waitMs(a, 0), 70)
     assert.equal(shares.waitMs(a, 60), 10)
+    const [first] = frames(a, 1)
+    shares.startAtMs(first!, 60)
+    assert.equal(shares.waitMs(flow('b'), 70), 10, 'after the turn that is due by then')
     assert.equal(shares.queuedMs(slot), 0)
     assert.equal(shares.queuedMs(table.acquire('q', 'requests', '', 1, 100, 0)), 0)
   })

@@ -21,9 +21,9 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   ],
   policy: ['test/policy/*.test.ts', 'test/properties/policy*.test.ts'],
 }
-/** A mutant that takes so much of the processor loops for ever, and was noticed: the tests take 5 s at most. */
-const MUTANT_CPU_MAX_S = 12
-const MUTANT_MAX_MS = 120_000
+/** A mutant that takes so much of the processor loops for ever, and was noticed: the tests take 6 s, 13 s on a crowded machine. */
+const MUTANT_CPU_MAX_S = 40
+const MUTANT_MAX_MS = 600_000
 
 type Fate = 'killed' | 'timed out' | 'survived'
 
@@ -57,7 +57,7 @@ async function main(): Promise<number> {
   const fates = new Map<Mutant, Fate>()
   for (const mutant of mutants) {
     fates.set(mutant, await fateOf(mutant, tests))
-    if (fates.get(mutant) === 'survived') console.log(told(mutant))
+    if (fates.get(mutant) !== 'killed') console.log(`${fates.get(mutant)}: ${told(mutant)}`)
     if (fates.size % 50 === 0) console.error(`${fates.size} of ${mutants.length}, ${count(fates, 'survived')} survived`)
   }
   report(sources, fates)

@@ -78,6 +78,8 @@ describe('PolicySet', () => {
     assert.equal(keyOf(`${long}a`).length, 256)
     assert.notEqual(keyOf(`${long}a`), keyOf(`${long}b`))
     assert.equal(keyOf(`${long}a`), keyOf(`${long}a`))
+    const longest = 'x'.repeat(256 - 'clientId='.length)
+    assert.equal(keyOf(longest), `clientId=${longest}`, 'one that just fits is not cut')
   })
 
   test('rate and burst come out per millisecond, a burst also from an amount', () => {
