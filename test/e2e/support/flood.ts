@@ -41,6 +41,8 @@ export interface Flood {
 /** More than any flood here comes to. */
 const ENDLESS_RECORDS = 1_000_000_000
 const COMPLAINTS_MAX = 5
+/** Kafka's consumer tool leaves after ten seconds without a record, which a crowded machine takes to start it. */
+const CONSUMER_PATIENCE_MS = 600_000
 /**
  * What one instance of our programs may have on its way: more than the kernel takes (8 MB), so that it is always a flood, and
  * not the 100 MB and more that a library would hoard, which costs time and, in eight Java producers, more than the heap.
@@ -90,7 +92,13 @@ export async function startConsumers(context: Surroundings, config: FloodConfig)
   // The tool overrules settings for the size of a fetch with flags of its own.
   if (library === 'java' && connections === 1 && settings === undefined) {
     const properties = { 'client.id': clientId }
-    return fromTool(context, await startPerfConsumer({ bootstrap, topic, records: ENDLESS_RECORDS, properties }))
+    return fromTool(
+      context,
+      await startPerfConsumer({
+        ...{ bootstrap, topic, records: ENDLESS_RECORDS, properties },
+        timeoutMs: CONSUMER_PATIENCE_MS,
+      }),
+    )
   }
   return fromProgram(context, library, 'consume', { ...programConfig(config), consumer: settings ?? {} })
 }
