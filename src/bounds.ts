@@ -155,6 +155,15 @@ export const RAMP_MAX_MS = 604_800_000
 export const HOLD_MAX_MS = 20_000
 export const STAMP_MAX_MS = 25_000
 
+/** Fewer quotas and overrides are gone through as fast as an answer is remembered. */
+export const RECALL_MATCHERS_MIN = 32
+
+/** Answers of a policy that are remembered, with the buckets that they name: about 150 bytes each. */
+export const RECALL_ANSWERS_MAX = 20_000
+
+/** Longest names for which that is done: a client id may have 32 kB. */
+export const RECALL_KEY_CHARS_MAX = 1_024
+
 // Configuration
 
 /** Largest configuration file: thousands of quotas fit. */

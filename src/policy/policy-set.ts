@@ -2,7 +2,7 @@
  * The quotas of a configuration, compiled: who is asked about gets every bucket that applies. Immutable; a reload makes a new
  * one with a new `version`, and sessions resolve again when they see it.
  */
-import { BUCKET_KEY_CHARS_MAX } from '../bounds.ts'
+import { BUCKET_KEY_CHARS_MAX, RECALL_MATCHERS_MIN } from '../bounds.ts'
 import { apiNameOf } from './api-classes.ts'
 import {
   type Dimension,
@@ -18,6 +18,7 @@ import {
 import type { Identity } from './identity.ts'
 import { compileMatch, type Facts, type Matcher } from './match.ts'
 import type { Burst, Limit, MatchField, Mode, Priority, QuotaRule, Share } from './quota-rule.ts'
+import { Recall } from './recall.ts'
 
 /** One bucket that a request of this client is charged to. */
 export interface Applicable {
@@ -118,6 +119,7 @@ export class PolicySet {
   readonly #rules: readonly CompiledRule[]
   readonly #isObserving: boolean
   readonly #rampEndsAtMs: ReadonlyMap<string, number>
+  readonly #recall: Recall | undefined
 
   /** @throws RangeError for a pattern that is none; a configuration that was loaded has no such pattern */
   constructor(rules: readonly QuotaRule[], options: PolicyOptions = {}) {
@@ -126,40 +128,55 @@ export class PolicySet {
     this.#topicRules = this.#rules.filter((compiled) => compiled.isOfTopic)
     this.#isObserving = options.observe ?? false
     this.#rampEndsAtMs = options.rampEndsAtMs ?? new Map()
+    const matchers = rules.reduce((sum, { overrides }) => sum + 1 + overrides.length, 0)
+    this.#recall = matchers < RECALL_MATCHERS_MIN ? undefined : new Recall()
   }
 
   /** Every bucket that a request of this API by this client is charged to, whatever topics it carries. */
   resolve(identity: Identity, apiKey: number): readonly Applicable[] {
-    const facts = factsOf(identity, apiNameOf(apiKey), '')
-    return this.#requestRules.flatMap((compiled) =>
-      this.#rates(compiled, facts, (dimension) => !isOfConnection(dimension) && measures(dimension, apiKey)),
-    )
+    return this.#asked(`request ${apiKey}`, identity, countOf, () => {
+      const facts = factsOf(identity, apiNameOf(apiKey), '')
+      return this.#requestRules.flatMap((compiled) =>
+        this.#rates(compiled, facts, (dimension) => !isOfConnection(dimension) && measures(dimension, apiKey)),
+      )
+    })
   }
 
   /** Whether some quota tells the topics of such requests apart: only then is it worth looking for them. */
   asksForTopics(identity: Identity, apiKey: number): boolean {
     if (this.#topicRules.length === 0) return false
-    const facts = factsOf(identity, apiNameOf(apiKey), '')
-    return this.#topicRules.some(
-      ({ rule, matcher }) =>
-        RATE_DIMENSIONS.some((dimension) => mayLimit(rule, dimension) && measuresTopic(dimension, apiKey)) &&
-        matcher.matches(facts, 'topic'),
+    return this.#asked(
+      `topics ${apiKey}`,
+      identity,
+      () => 0,
+      () => {
+        const facts = factsOf(identity, apiNameOf(apiKey), '')
+        return this.#topicRules.some(
+          ({ rule, matcher }) =>
+            RATE_DIMENSIONS.some((dimension) => mayLimit(rule, dimension) && measuresTopic(dimension, apiKey)) &&
+            matcher.matches(facts, 'topic'),
+        )
+      },
     )
   }
 
   /** The buckets for the part of a request that is of this topic. */
   resolveTopic(identity: Identity, apiKey: number, topic: string): readonly Applicable[] {
-    const facts = factsOf(identity, apiNameOf(apiKey), topic)
-    return this.#topicRules.flatMap((compiled) =>
-      this.#rates(compiled, facts, (dimension) => measuresTopic(dimension, apiKey)),
-    )
+    return this.#asked(`topic ${apiKey} ${topic}`, identity, countOf, () => {
+      const facts = factsOf(identity, apiNameOf(apiKey), topic)
+      return this.#topicRules.flatMap((compiled) =>
+        this.#rates(compiled, facts, (dimension) => measuresTopic(dimension, apiKey)),
+      )
+    })
   }
 
   /** The gauges of requests waiting at the broker. */
   resolveInFlight(identity: Identity, apiKey: number): readonly LevelApplicable[] {
     if (!measures('inFlight', apiKey)) return []
-    const facts = factsOf(identity, apiNameOf(apiKey), '')
-    return this.#requestRules.flatMap((compiled) => this.#levels(compiled, facts, ['inFlight']))
+    return this.#asked(`inFlight ${apiKey}`, identity, countOf, () => {
+      const facts = factsOf(identity, apiNameOf(apiKey), '')
+      return this.#requestRules.flatMap((compiled) => this.#levels(compiled, facts, ['inFlight']))
+    })
   }
 
   /**
@@ -174,12 +191,22 @@ export class PolicySet {
     readonly rates: readonly Applicable[]
     readonly levels: readonly LevelApplicable[]
   } {
-    const facts = factsOf({ ...identity, group: '' }, '', '')
-    const rules = isGreeting ? this.#requestRules.filter(({ isOfLogin }) => !isOfLogin) : this.#requestRules
-    return {
-      rates: rules.flatMap((compiled) => this.#rates(compiled, facts, (dimension) => dimension === 'newConnections')),
-      levels: rules.flatMap((compiled) => this.#levels(compiled, facts, ['connections'])),
-    }
+    const ungrouped = identity.group === '' ? identity : { ...identity, group: '' }
+    return this.#asked(
+      isGreeting ? 'greeting' : 'connection',
+      ungrouped,
+      ({ rates, levels }) => rates.length + levels.length,
+      () => {
+        const facts = factsOf(ungrouped, '', '')
+        const rules = isGreeting ? this.#requestRules.filter(({ isOfLogin }) => !isOfLogin) : this.#requestRules
+        return {
+          rates: rules.flatMap((compiled) =>
+            this.#rates(compiled, facts, (dimension) => dimension === 'newConnections'),
+          ),
+          levels: rules.flatMap((compiled) => this.#levels(compiled, facts, ['connections'])),
+        }
+      },
+    )
   }
 
   /** What every quota says to such a request, those that do not apply included. `topic` '': none in particular. */
@@ -201,6 +228,10 @@ export class PolicySet {
         levels,
       }
     })
+  }
+
+  #asked<T>(question: string, identity: Identity, itemsOf: (answer: T) => number, find: () => T): T {
+    return this.#recall === undefined ? find() : this.#recall.get(question, identity, find, itemsOf)
   }
 
   /** Why a quota that matches limits nothing. */
@@ -250,6 +281,10 @@ export class PolicySet {
       return [{ quota: terms.rule.name, dimension, key: keyOf(terms), max, mode, why: terms.why }]
     })
   }
+}
+
+function countOf({ length }: readonly unknown[]): number {
+  return length
 }
 
 function compileRule(rule: QuotaRule): CompiledRule {
