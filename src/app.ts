@@ -1,7 +1,7 @@
 /**
  * The composition root: builds everything, wires it, starts, reloads, drains. The only file that knows all rooms.
  */
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { KAFKA_VERSION } from 'kafka-protocol-codec'
 import { type Admin, startAdmin } from './admin/server.ts'
 import { BROKERS_MAX, DRAIN_DEADLINE_MS, GROUP_CLIENTS_MAX, TOPICS_MAX } from './bounds.ts'
@@ -21,6 +21,7 @@ import { BucketTable } from './limiter/bucket-table.ts'
 import { LevelTable } from './limiter/level-table.ts'
 import type { QueryOutcome } from './net/broker-query.ts'
 import { monotonicMs } from './net/clock.ts'
+import type { Candidates } from './net/connection.ts'
 import { Discovery } from './net/discovery.ts'
 import { Gateway } from './net/gateway.ts'
 import { BrokerListeners, listen, portOf } from './net/listeners.ts'
@@ -28,6 +29,7 @@ import { QuotaFollower } from './net/quota-follower.ts'
 import { queryQuotas } from './net/quota-query.ts'
 import { behaviourOf } from './policy/client-libraries.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
+import { Security } from './security.ts'
 import type { SessionContext } from './session/context.ts'
 import { Counters } from './session/counters.ts'
 import type {
@@ -83,6 +85,7 @@ class App implements Sluice {
   readonly #context: SessionContext
   readonly #policies: PolicyKeeper
   readonly #timer: NodeJS.Timeout
+  readonly #security: Security
   readonly #gateway: Gateway
   readonly #ledger: ClientLedger = new ClientLedger()
   readonly #listeners: BrokerListeners
@@ -103,6 +106,13 @@ class App implements Sluice {
     this.#logger = logger
     this.#limitedLog = new LogLimiter(logger)
     this.counters = counters ?? new Counters()
+    this.#security = new Security({
+      config,
+      logger,
+      counters: this.counters,
+      turnedAway: (host, reason, detail) => this.#gateway.turnedAway(host, reason, detail),
+    })
+    const { upstream } = this.#security
     this.#policies = new PolicyKeeper(config, monotonicMs(), new Date())
     this.#context = {
       policy: this.#policies.policy,
@@ -121,6 +131,7 @@ class App implements Sluice {
       logger,
       limitedLog: this.#limitedLog,
       connectionsMax: config.limits.connectionsMax,
+      upstream,
       dialled: (address, error) => this.#dialled(address, error),
       ended: (connection) => this.#ledger.left(connection.session),
     })
@@ -129,7 +140,7 @@ class App implements Sluice {
       advertisedHost: advertisedHost(config),
       ports: config.listen.brokerPorts,
       book: this.#book,
-      accept: (socket, entry) => this.#gateway.accept(socket, () => [entry.address]),
+      accept: (socket, entry) => this.#accept(socket, () => [entry.address]),
       outcome: (entry, error) => this.#listenerOutcome(entry, error),
     })
     this.#book.onChange((entry, change) => this.#brokerChanged(entry, change))
@@ -139,6 +150,7 @@ class App implements Sluice {
     this.#discovery = new Discovery({
       bootstrap: config.upstream.bootstrap,
       book: this.#book,
+      upstream,
       asked: (address, outcome) => this.#asked(address, outcome),
     })
     this.#insight = new Insight({
@@ -153,7 +165,7 @@ class App implements Sluice {
   async start({ configReport, reload }: SluiceDependencies): Promise<void> {
     const { listen: where, admin } = this.#config
     this.#bootstrapServer = await listen(where.host, where.port, (socket) =>
-      this.#gateway.accept(socket, () => this.#bootstrapCandidates()),
+      this.#accept(socket, () => this.#bootstrapCandidates()),
     )
     this.#listenPort = portOf(this.#bootstrapServer)
     if (admin !== undefined) {
@@ -175,8 +187,13 @@ class App implements Sluice {
       })
       this.#insight.start()
     }
+    this.#security.start()
     this.#discovery.start()
     this.#follower?.start()
+  }
+
+  #accept(accepted: Socket, candidates: Candidates): void {
+    this.#security.secure(accepted, (socket, hello) => this.#gateway.accept(socket, candidates, hello))
   }
 
   get listen(): Address {
@@ -224,7 +241,7 @@ class App implements Sluice {
     return new QuotaFollower({
       ask: async (signal) => {
         const addresses = this.#bootstrapCandidates()
-        const { quotas } = await queryQuotas({ addresses, credentials: undefined, signal })
+        const { quotas } = await queryQuotas({ addresses, ...this.#security.upstream, signal })
         this.counters.quotaPolls.ok++
         return quotas
       },
@@ -296,6 +313,7 @@ class App implements Sluice {
   async #stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#gateway.close()
+    this.#security.close()
     this.#limitedLog.flush()
     await this.#admin?.close()
   }

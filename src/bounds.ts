@@ -46,6 +46,15 @@ export const UNREAD_TIMEOUT_MS = 600_000
 /** To connect to a broker: Java's `socket.connection.setup.timeout.ms` starts at 10 s, so the client hears of it from us. */
 export const DIAL_TIMEOUT_MS = 8_000
 
+/** For a client's TLS handshake, from the first byte to the last: some round trips. As long as Java gives a connection to come about. */
+export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000
+
+/** TLS handshakes at a time: each takes a millisecond of CPU, and what more come at once would time out anyway. */
+export const TLS_HANDSHAKES_MAX = 2_000
+
+/** Largest file of a certificate chain, a key, authorities, a password or a token. */
+export const SECRET_FILE_BYTES_MAX = 1_048_576
+
 /** After one side has said goodbye: how long the other may take to finish. */
 export const LINGER_MS = 30_000
 
@@ -126,6 +135,15 @@ export const PATTERN_CHARS_MAX = 512
 
 /** Repeats in one regular expression: each may multiply the time by the length of the input. Two take 4 ms at worst, three 200 ms. */
 export const REGEX_REPEATS_MAX = 2
+
+/** In rules for the subjects of certificates: Kafka's own example has six. */
+export const MAPPING_REPEATS_MAX = 8
+
+/** All mapping rules over one subject: some µs but for a certificate made to stall us. Its connection is refused, the others wait that long. */
+export const MAPPING_TIME_MAX_MS = 25
+
+/** Longest subject of a certificate that a mapping rule looks at: names of people and services are half as long. */
+export const SUBJECT_CHARS_MAX = 256
 
 /** Least burst: a frame starts up to some ms after its time, because timers do, and that lateness must not cost service. */
 export const BURST_MIN_MS = 100
@@ -289,6 +307,15 @@ export const SASL_TOKEN_BYTES_MAX = 8_192
 
 /** What a broker may ask for to stretch a password: Kafka sets at most 16,384; a stranger must not burn our CPU. */
 export const SCRAM_ITERATIONS_MAX = 65_536
+
+/** To ask a token endpoint: a login waits for it, and the client behind that. */
+export const TOKEN_TIMEOUT_MS = 5_000
+
+/** Largest answer of a token endpoint; tokens with many claims are some kB. */
+export const TOKEN_ANSWER_BYTES_MAX = 131_072
+
+/** How long a token is taken to live that does not say so. */
+export const TOKEN_LIFETIME_DEFAULT_MS = 300_000
 
 /** How often the cluster is asked for its brokers, and how often while nobody answers. */
 export const DISCOVERY_INTERVAL_MS = 15_000

@@ -9,6 +9,7 @@ import { kafkaQuotasDocument, kafkaQuotasYaml, type QuotaSource } from '../confi
 import { QueryError } from '../net/broker-connection.ts'
 import { type ClusterQuotas, queryQuotas } from '../net/quota-query.ts'
 import { SASL_MECHANISMS, type SaslCredentials, type SaslMechanism } from '../net/sasl-login.ts'
+import { fixedCredentials } from '../net/upstream.ts'
 import { type Translation, translateKafkaQuotas } from '../policy/kafka-quotas.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, type Finish } from './exit-code.ts'
 import type { Terminal } from './terminal.ts'
@@ -60,7 +61,8 @@ async function importQuotas(flags: ImportFlags, terminal: Terminal): Promise<num
   terminal.signals.on('SIGINT', stop)
   try {
     const { signal } = stopping
-    const found = await queryQuotas({ addresses: flags.bootstrap, credentials, signal })
+    const login = credentials === undefined ? undefined : fixedCredentials(credentials)
+    const found = await queryQuotas({ addresses: flags.bootstrap, credentials: login, signal })
     return write(flags, found, terminal)
   } catch (error) {
     if (!(error instanceof QueryError)) throw error

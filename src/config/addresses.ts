@@ -63,6 +63,20 @@ export function parseBrokerPorts(text: string): BrokerPorts {
   return { first, last }
 }
 
+/** Where tokens are asked for: a secret is sent there, so it is encrypted or does not leave this machine. */
+export function parseTokenUrl(text: string): string {
+  const url = URL.parse(text)
+  if (url === null) throw new RangeError(`"${text}" is no URL; write https://login.example.com/oauth2/token`)
+  if (url.username !== '' || url.password !== '') throw new RangeError('secrets are in files: give clientSecretFile')
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) return text
+  throw new RangeError(`"${text}": only https, or http on this machine, because a secret is sent there`)
+}
+
+/** Whether only this machine reaches what listens there. */
+export function isLoopbackHost(host: string): boolean {
+  return LOOPBACK.has(host.toLowerCase().replace(/^\[|\]$/gu, '')) || /^127\.\d+\.\d+\.\d+$/u.test(host)
+}
+
 /** Whether one cannot listen on both. */
 export function collide(a: HostPort, b: HostPort): boolean {
   if (a.port === 0 || a.port !== b.port) return false

@@ -7,6 +7,7 @@ import { FOLLOWED_NAMES } from '../policy/kafka-quotas.ts'
 import { collide, type HostPort, parseAddress, parseBrokerPorts, reaches } from './addresses.ts'
 import { checkExempt } from './check-match.ts'
 import { checkQuota } from './check-quota.ts'
+import { checkSecurity } from './check-security.ts'
 import { attempt, type DocumentFault, isMapping, type Mapping, mappingAt, type Placed, quotasOf } from './raw.ts'
 
 /** Where we listen unless told otherwise. */
@@ -18,6 +19,7 @@ export function checkDocument(document: Mapping): DocumentFault[] {
   const { value: quotas, path } = quotasOf(document)
   return [
     ...checkPorts(document),
+    ...checkSecurity(document),
     ...checkExempt(document),
     ...checkFollowed(document),
     ...checkFollowedNames(document, { value: quotas, path }),

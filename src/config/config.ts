@@ -2,6 +2,7 @@
  * The configuration of one process: a YAML file, `SLUICE_*` variables and flags, validated whole, resolved to plain numbers.
  * Every fault is found in one go and told with its place.
  */
+import { dirname } from 'node:path'
 import { FAULTS_MAX } from '../bounds.ts'
 import type { ClientOverride } from '../policy/client-libraries.ts'
 import type { Match, Mode, QuotaRule } from '../policy/quota-rule.ts'
@@ -15,6 +16,7 @@ import { type ConfigFlags, overlay, type RawDocument } from './overlay.ts'
 import { type DocumentFault, faultOf } from './raw.ts'
 import { resolve } from './resolve.ts'
 import { configSchema } from './schema.ts'
+import type { ListenTls, UpstreamSasl, UpstreamTls } from './security.ts'
 import { formatPath, YamlFile } from './yaml-file.ts'
 
 export { ConfigError } from './config-error.ts'
@@ -22,7 +24,13 @@ export type { ConfigFlags } from './overlay.ts'
 
 /** A configuration that is right. */
 export interface Config {
-  readonly upstream: { readonly bootstrap: readonly HostPort[] }
+  readonly upstream: {
+    readonly bootstrap: readonly HostPort[]
+    /** Undefined: plaintext. */
+    readonly tls?: UpstreamTls | undefined
+    /** Undefined: clients log in themselves, if anybody does. */
+    readonly sasl?: UpstreamSasl | undefined
+  }
   readonly listen: {
     readonly host: string
     /** 0: any that is free. */
@@ -30,9 +38,13 @@ export interface Config {
     /** What clients are told; undefined: the host, or loopback for a wildcard. */
     readonly advertisedHost: string | undefined
     readonly brokerPorts: BrokerPorts
+    /** Undefined: plaintext. */
+    readonly tls?: ListenTls | undefined
+    /** Undefined: logins of clients pass through. */
+    readonly sasl?: { readonly usersFile: string } | undefined
   }
   /** Undefined: no admin pages. */
-  readonly admin: HostPort | undefined
+  readonly admin: (HostPort & { readonly tokenFile?: string | undefined }) | undefined
   /** `observe`: every quota only observes. */
   readonly mode: Mode
   /** Labels of the workload that this process stands beside. */
@@ -82,7 +94,7 @@ export function loadConfig({ file, flags, env, readLabels }: ConfigSources): Con
     faults.push(yaml?.fault(path, message, key) ?? { path: formatPath(path), line: 0, column: 0, message })
   }
   if (!result.success || faults.length > 0) throw configError(faults, file?.path)
-  return resolve(result.data, labels.labels)
+  return resolve(result.data, labels.labels, file === undefined ? '.' : dirname(file.path))
 }
 
 function configError(faults: readonly Fault[], file: string | undefined): ConfigError {

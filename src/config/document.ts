@@ -2,6 +2,7 @@
 import type { Dimension } from '../policy/dimensions.ts'
 import type { Match, MatchField, Mode, Priority } from '../policy/quota-rule.ts'
 import type { BrokerPorts, HostPort } from './addresses.ts'
+import type { ListenTlsDocument, UpstreamSaslDocument, UpstreamTlsDocument } from './security.ts'
 
 /** The levels of `log.level`, from the most talkative. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -65,19 +66,29 @@ export interface QuotasDocument {
 
 /** A document whose every value was found to be right, in plain numbers. */
 export interface Document {
-  readonly upstream: { readonly bootstrap: readonly HostPort[] }
+  readonly upstream: {
+    readonly bootstrap: readonly HostPort[]
+    readonly tls?: UpstreamTlsDocument | undefined
+    readonly sasl?: UpstreamSaslDocument | undefined
+  }
   readonly listen?:
     | {
         readonly host?: string | undefined
         readonly port?: number | undefined
         readonly advertisedHost?: string | undefined
         readonly brokerPorts?: BrokerPorts | undefined
+        readonly tls?: ListenTlsDocument | undefined
+        readonly sasl?: { readonly usersFile: string } | undefined
       }
     | undefined
   readonly admin?:
     | 'off'
     | false
-    | { readonly host?: string | undefined; readonly port?: number | undefined }
+    | {
+        readonly host?: string | undefined
+        readonly port?: number | undefined
+        readonly tokenFile?: string | undefined
+      }
     | undefined
   readonly mode?: Mode | undefined
   readonly labels?: Readonly<Record<string, string>> | undefined

@@ -46,7 +46,8 @@ function isMissing(raw: unknown, path: readonly PropertyKey[]): boolean {
 }
 
 function missing(path: readonly PropertyKey[]): DocumentFault {
-  if (path[0] !== 'upstream') return { path, message: `${String(path.at(-1))} is missing` }
+  if (path[0] !== 'upstream' || (path.length > 1 && path[1] !== 'bootstrap'))
+    return { path, message: `${String(path.at(-1))} is missing` }
   const message = 'where is Kafka? Give --upstream HOST:PORT, SLUICE_UPSTREAM, or upstream.bootstrap in the file'
   return { path: ['upstream', 'bootstrap'], message }
 }

@@ -12,9 +12,13 @@ import type {
   ShareDocument,
   WindowDocument,
 } from './document.ts'
+import { listenTlsOf, placeFrom, upstreamSaslOf, upstreamTlsOf } from './security.ts'
 
-/** `labelsOfFile`: what the file of labels says; the document says it better. */
-export function resolve(document: Document, labelsOfFile: Readonly<Record<string, string>>): Config {
+/**
+ * @param labelsOfFile what the file of labels says; the document says it better
+ * @param directory where paths count from
+ */
+export function resolve(document: Document, labelsOfFile: Readonly<Record<string, string>>, directory: string): Config {
   const {
     upstream,
     listen = {},
@@ -25,15 +29,23 @@ export function resolve(document: Document, labelsOfFile: Readonly<Record<string
     log = {},
     limits = {},
   } = document
+  const place = placeFrom(directory)
   return {
-    upstream,
+    upstream: {
+      bootstrap: upstream.bootstrap,
+      ...withoutUndefined({ tls: upstreamTlsOf(upstream.tls, place), sasl: upstreamSaslOf(upstream.sasl, place) }),
+    },
     listen: {
       host: listen.host ?? DEFAULT_LISTEN.host,
       port: listen.port ?? DEFAULT_LISTEN.port,
       advertisedHost: listen.advertisedHost,
       brokerPorts: listen.brokerPorts ?? DEFAULT_LISTEN.brokerPorts,
+      ...withoutUndefined({
+        tls: listenTlsOf(listen.tls, place),
+        sasl: listen.sasl === undefined ? undefined : { usersFile: place(listen.sasl.usersFile) },
+      }),
     },
-    admin: admin === 'off' || admin === false ? undefined : { ...DEFAULT_ADMIN, ...withoutUndefined(admin) },
+    admin: admin === 'off' || admin === false ? undefined : adminOf(admin, place),
     mode,
     labels: { ...labelsOfFile, ...document.labels },
     exempt,
@@ -46,6 +58,17 @@ export function resolve(document: Document, labelsOfFile: Readonly<Record<string
       connectionsMax: limits.connectionsMax ?? CONNECTIONS_MAX,
       bucketsMax: limits.bucketsMax ?? BUCKETS_MAX,
     },
+  }
+}
+
+function adminOf(
+  { tokenFile, ...where }: Exclude<NonNullable<Document['admin']>, 'off' | false>,
+  place: (path: string) => string,
+): Config['admin'] {
+  return {
+    ...DEFAULT_ADMIN,
+    ...withoutUndefined(where),
+    ...(tokenFile === undefined ? {} : { tokenFile: place(tokenFile) }),
   }
 }
 

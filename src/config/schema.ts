@@ -21,6 +21,7 @@ import { LABEL_NAME, parseLabelName, parseLabelValue } from './labels.ts'
 import { exceptions, pattern } from './match-schema.ts'
 import { mode, quota } from './quota-schema.ts'
 import { count, DURATION, named, port, SIZE, section, string, text } from './schema-parts.ts'
+import { adminTokenFile, listenSasl, listenTls, upstreamSasl, upstreamTls } from './security-schema.ts'
 import { parseAmount, parseDuration } from './units.ts'
 
 function bounded(valueMs: number, maxMs: number): number {
@@ -40,6 +41,12 @@ const upstream = section({
         .min(1, 'give at least one HOST:PORT'),
     ])
     .describe('Where Kafka is: HOST:PORT, several as a list or with commas. The first that answers is used.'),
+  tls: upstreamTls.optional().describe('TLS to the brokers: true, or a mapping. Default: none.'),
+  sasl: upstreamSasl
+    .optional()
+    .describe(
+      'We log in at the brokers ourselves; applications need no credentials. Default: logins of clients pass through.',
+    ),
 }).describe('The brokers.')
 
 const listen = section({
@@ -58,6 +65,10 @@ const listen = section({
   })
     .optional()
     .describe('Ports that stand for the brokers, one each: a range. Default 19092-19191; 0: any that are free.'),
+  tls: listenTls.optional().describe('TLS on every port that applications connect to. Default: none.'),
+  sasl: listenSasl
+    .optional()
+    .describe('Logins of clients are verified here. Default: they pass through to the broker.'),
 }).describe('Where applications connect.')
 
 const admin = z
@@ -66,6 +77,11 @@ const admin = z
     section({
       host: string(parseHost).optional().describe('Address of the admin pages. Default 127.0.0.1.'),
       port: port(0).optional().describe('Port of the admin pages. Default 9404; 0: any that is free.'),
+      tokenFile: adminTokenFile
+        .optional()
+        .describe(
+          'File of a token: with it as bearer, /api may be used from other machines. Default: from this one only.',
+        ),
     }),
   ])
   .describe('Health and metrics over HTTP; off: none.')

@@ -1,10 +1,12 @@
 /**
  * Sockets that read straight into a pipe's buffer. Node offers that for sockets that we dial (`onread`), not for those that we
- * accept: there the handle is taken over by a new socket (design.md §4). Where a Node release does not let us, 'data'
- * events do the same with one copy more.
+ * accept: there the handle is taken over by a new socket (design.md §4). Where a Node release does not let us, and for accepted
+ * sockets that speak TLS, 'data' events do the same with one copy more.
  */
 import { connect, Socket, type SocketConstructorOpts } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Address } from '../cluster/address-book.ts'
+import type { BrokerTls } from './broker-tls.ts'
 import type { Pipe } from './pipe.ts'
 
 interface WithHandle {
@@ -24,7 +26,7 @@ function onReadOf(pipe: Pipe): OnRead {
 export function adoptAccepted(accepted: Socket, pipe: Pipe): Socket {
   const inner = accepted as Socket & Partial<WithHandle>
   const handle = inner._handle
-  if (handle === undefined || handle === null) return readByEvents(accepted, pipe)
+  if (handle === undefined || handle === null || accepted instanceof TLSSocket) return readByEvents(accepted, pipe)
   inner._handle = null
   const socket = new Socket({ handle, onread: onReadOf(pipe), allowHalfOpen: true })
   accepted.destroy()
@@ -40,17 +42,19 @@ function readByEvents(socket: Socket, pipe: Pipe): Socket {
   return socket
 }
 
-/** Dials a broker; what it sends goes into `pipe`. */
-export function dialBroker(address: Address, pipe: Pipe): Socket {
-  const socket = connect({
-    host: address.host,
-    port: address.port,
-    noDelay: true,
-    keepAlive: true,
-    allowHalfOpen: true,
-    autoSelectFamily: true,
-    onread: onReadOf(pipe),
-  })
+/** Dials a broker; what it sends goes into `pipe`. With TLS it is connected at `secureConnect`, without at `connect`. */
+export function dialBroker(address: Address, pipe: Pipe, tls?: BrokerTls): Socket {
+  const socket =
+    tls?.connect(address, onReadOf(pipe)) ??
+    connect({
+      host: address.host,
+      port: address.port,
+      noDelay: true,
+      keepAlive: true,
+      allowHalfOpen: true,
+      autoSelectFamily: true,
+      onread: onReadOf(pipe),
+    })
   pipe.connectSource(socket)
   return socket
 }

@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { apiSchema, decodeResponse, encodeRequest, errorName, ProtocolError, type Struct } from 'kafka-protocol-codec'
 import { FRAME_BYTES_MAX, QUERY_BYTES_MAX, QUERY_TIMEOUT_MS } from '../bounds.ts'
 import { type Address, formatAddress } from '../cluster/address-book.ts'
+import { type BrokerTls, isTlsFault } from './broker-tls.ts'
 
 /**
  * - `unreachable`: no connection · `silent`: no answer in time · `closed`: the broker ended the connection instead of answering
@@ -62,9 +63,9 @@ export class BrokerConnection {
   }
 
   /** @throws QueryError `unreachable`, `aborted` */
-  static connect(address: Address, signal: AbortSignal): Promise<BrokerConnection> {
+  static connect(address: Address, signal: AbortSignal, tls?: BrokerTls): Promise<BrokerConnection> {
     const { promise, resolve, reject } = Promise.withResolvers<BrokerConnection>()
-    const socket = connect({ host: address.host, port: address.port, noDelay: true })
+    const socket = tls?.connect(address) ?? connect({ host: address.host, port: address.port, noDelay: true })
     const connection = new BrokerConnection(socket, address)
     let connected = false
     const fail = (error: QueryError): void => {
@@ -76,13 +77,13 @@ export class BrokerConnection {
       () => fail(new QueryError('unreachable', `no connection within ${QUERY_TIMEOUT_MS / 1000} s`)),
       QUERY_TIMEOUT_MS,
     )
-    socket.on('connect', () => {
+    socket.on(tls === undefined ? 'connect' : 'secureConnect', () => {
       connected = true
       clearTimeout(timer)
       resolve(connection)
     })
     socket.on('data', (chunk: Uint8Array) => connection.#receive(chunk))
-    socket.on('error', ({ message }) => fail(connected ? connection.#closed() : new QueryError('unreachable', message)))
+    socket.on('error', (error) => fail(connection.#failed(error, connected, address, tls)))
     socket.on('close', () => {
       clearTimeout(timer)
       signal.removeEventListener('abort', giveUp)
@@ -110,6 +111,14 @@ export class BrokerConnection {
 
   close(): void {
     this.#end(new QueryError('aborted', 'the connection was closed'))
+  }
+
+  /** In TLS 1.3 a broker that does not like our certificate says so after the handshake. */
+  #failed(error: NodeJS.ErrnoException, connected: boolean, address: Address, tls?: BrokerTls): QueryError {
+    const words = tls?.fault(error, address) ?? error.message
+    if (!connected) return new QueryError('unreachable', words)
+    const isTheirs = tls === undefined || error.code === 'ECONNRESET' || !isTlsFault(error)
+    return isTheirs ? this.#closed() : new QueryError('unreachable', words)
   }
 
   #closed(): QueryError {
@@ -163,7 +172,10 @@ export class BrokerConnection {
 
   #foreign(head: Uint8Array, size: number, { apiKey, bytesMax }: Waiting): QueryError {
     if (head[0] === TLS_ALERT && head[1] === TLS_MAJOR_VERSION) {
-      return new QueryError('foreign', `${this.#where} speaks TLS; give the address of a listener without it`)
+      return new QueryError(
+        'foreign',
+        `${this.#where} speaks TLS; configure upstream.tls, or give the address of a listener without it`,
+      )
     }
     if (size > bytesMax && size <= FRAME_BYTES_MAX) {
       return new QueryError(

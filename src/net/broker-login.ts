@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { API_KEY, ERROR_CODE } from 'kafka-protocol-codec'
 import { type BrokerConnection, errorWords, QueryError } from './broker-connection.ts'
 import { type KeyDerivation, type SaslCredentials, SaslError, type SaslStep, saslLogin } from './sasl-login.ts'
+import type { Credentials } from './upstream.ts'
 
 const HANDSHAKE_VERSION = 1
 const AUTHENTICATE_VERSION = 0
@@ -12,9 +13,12 @@ const NONCE_BYTES = 24
 const stretch = promisify(pbkdf2)
 
 /** Returns when the broker has let us in, and has shown that it knows the password where the mechanism proves it. @throws QueryError */
-export async function logIn(connection: BrokerConnection, credentials: SaslCredentials): Promise<void> {
-  await shakeHands(connection, credentials.mechanism)
+export async function logIn(connection: BrokerConnection, { mechanism, current }: Credentials): Promise<void> {
+  await shakeHands(connection, mechanism)
+  let who: string = mechanism
   try {
+    const credentials = await current()
+    if (credentials.user !== '') who = credentials.user
     const login = saslLogin(credentials, randomBytes(NONCE_BYTES).toString('base64'))
     let step: SaslStep = login.start()
     while (step.kind !== 'done') {
@@ -22,14 +26,13 @@ export async function logIn(connection: BrokerConnection, credentials: SaslCrede
       else step = login.receive(await authenticate(connection, step.token, credentials))
     }
   } catch (error) {
-    if (error instanceof SaslError)
-      throw new QueryError('refused', `the login as ${credentials.user}: ${error.message}`)
+    if (error instanceof SaslError) throw new QueryError('refused', `the login as ${who}: ${error.message}`)
     throw error
   }
 }
 
 /** On a thread of its own: some ms of CPU that the data path would feel. */
-function derive({ password, salt, iterations, keyBytes, digest }: KeyDerivation): Promise<Buffer> {
+export function derive({ password, salt, iterations, keyBytes, digest }: KeyDerivation): Promise<Buffer> {
   return stretch(password, salt, iterations, keyBytes, digest)
 }
 
@@ -55,9 +58,10 @@ async function authenticate(
   authBytes: Uint8Array,
   { user, mechanism }: SaslCredentials,
 ): Promise<Uint8Array> {
+  const who = user === '' ? 'us' : user
   const answer = await connection.request(API_KEY.SaslAuthenticate, AUTHENTICATE_VERSION, { authBytes })
   const code = Number(answer['errorCode'])
   if (code === ERROR_CODE.NONE) return answer['authBytes'] as Uint8Array
   const words = errorWords(code, answer['errorMessage'])
-  throw new QueryError('refused', `the broker does not let ${user} in by ${mechanism}: ${words}`)
+  throw new QueryError('refused', `the broker does not let ${who} in by ${mechanism}: ${words}`)
 }

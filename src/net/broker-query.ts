@@ -2,6 +2,8 @@
 import { API_KEY, type Struct } from 'kafka-protocol-codec'
 import { type Address, isDialable } from '../cluster/address-book.ts'
 import { BrokerConnection, QueryError } from './broker-connection.ts'
+import { logIn } from './broker-login.ts'
+import { PLAIN_UPSTREAM, type Upstream } from './upstream.ts'
 
 /** A broker as the cluster names it. */
 export interface FoundBroker extends Address {
@@ -16,11 +18,16 @@ export type QueryOutcome =
 
 const METADATA_VERSION = 1
 
-/** Never rejects; `signal` gives up. */
-export async function queryBrokers(address: Address, signal: AbortSignal): Promise<QueryOutcome> {
+/** Never rejects; `signal` gives up. Where we have a login, a broker that does not tell us is as good as none. */
+export async function queryBrokers(
+  address: Address,
+  signal: AbortSignal,
+  { tls, credentials }: Upstream = PLAIN_UPSTREAM,
+): Promise<QueryOutcome> {
   try {
-    const connection = await BrokerConnection.connect(address, signal)
+    const connection = await BrokerConnection.connect(address, signal, tls)
     try {
+      if (credentials !== undefined) await logIn(connection, credentials)
       return { kind: 'brokers', brokers: await askBrokers(connection) }
     } finally {
       connection.close()
@@ -28,7 +35,8 @@ export async function queryBrokers(address: Address, signal: AbortSignal): Promi
   } catch (error) {
     if (!(error instanceof QueryError)) throw error
     // Whatever answered, and however: it is reachable, and no more is known.
-    return error.reason === 'unreachable' ? { kind: 'unreachable', error: error.message } : { kind: 'silent' }
+    const isOurs = error.reason === 'unreachable' || credentials !== undefined
+    return isOurs ? { kind: 'unreachable', error: error.message } : { kind: 'silent' }
   }
 }
 

@@ -21,8 +21,11 @@ import type { CloseReason } from '../session/counters.ts'
 import type { Outbox } from '../session/outbox.ts'
 import { Session } from '../session/session.ts'
 import { adoptAccepted, dialBroker } from './adopt.ts'
+import { isTlsFault } from './broker-tls.ts'
 import { monotonicMs } from './clock.ts'
 import { Pipe } from './pipe.ts'
+import type { Hello } from './tls-front.ts'
+import { PLAIN_UPSTREAM, type Upstream } from './upstream.ts'
 
 /** A request that went before its time. */
 export interface BelowFloor {
@@ -53,6 +56,7 @@ export class Connection implements Outbox {
   readonly #down: Pipe
   readonly #candidates: Candidates
   readonly #events: ConnectionEvents
+  readonly #upstream: Upstream
   #broker: Socket | undefined
   /** Gives up the dial that is under way. */
   #stopDialling: (() => void) | undefined
@@ -66,17 +70,22 @@ export class Connection implements Outbox {
   #clientIsGone = false
   #ended = false
 
-  constructor(accepted: Socket, context: SessionContext, candidates: Candidates, events: ConnectionEvents) {
+  /** @param hello what a TLS handshake told; undefined on plaintext */
+  constructor(
+    accepted: Socket,
+    context: SessionContext,
+    candidates: Candidates,
+    events: ConnectionEvents,
+    upstream: Upstream = PLAIN_UPSTREAM,
+    hello?: Hello,
+  ) {
+    this.#upstream = upstream
     this.openedAtMs = monotonicMs()
     this.#candidates = candidates
     this.#events = events
     this.peer = `${accepted.remoteAddress ?? '?'}:${accepted.remotePort ?? 0}`
-    this.session = new Session(
-      context,
-      this,
-      { address: plainAddress(accepted.remoteAddress), sni: '' },
-      this.openedAtMs,
-    )
+    const address = plainAddress(accepted.remoteAddress)
+    this.session = new Session(context, this, { address, sni: '', ...hello }, this.openedAtMs)
     this.#up = new Pipe({
       offer: (bytes, view, from, to, nowMs) => this.#fromClient(bytes, view, from, to, nowMs),
       blocked: () => this.session.clientBlock !== 'none' || this.#noMoreRequests() || this.#clientOwesReading(),
@@ -270,14 +279,16 @@ export class Connection implements Outbox {
       this.#finish('broker_unreachable', `no broker could be reached${tried === '' ? '' : ` (tried ${tried})`}`)
       return
     }
-    const socket = dialBroker(address, this.#down)
+    const { tls } = this.#upstream
+    const socket = dialBroker(address, this.#down, tls)
     const stop = (): void => {
       clearTimeout(timeout)
+      socket.on('error', () => undefined)
       socket.destroy()
     }
     const failed = (error: Error): void => {
       stop()
-      this.#events.dialled(address, error)
+      this.#events.dialled(address, tls === undefined ? error : new Error(tls.fault(error, address)))
       if (this.#reason === undefined) this.#dial(addresses, index + 1)
     }
     const timeout = setTimeout(
@@ -286,22 +297,34 @@ export class Connection implements Outbox {
     )
     this.#stopDialling = stop
     socket.once('error', failed)
-    socket.once('connect', () => {
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       clearTimeout(timeout)
       socket.off('error', failed)
       this.#stopDialling = undefined
       this.#events.dialled(address, undefined)
-      this.#connected(socket)
+      this.#connected(socket, address)
     })
   }
 
-  #connected(broker: Socket): void {
+  #connected(broker: Socket, address: Address): void {
     this.#broker = broker
     broker.on('end', () => this.#brokerEnd())
-    broker.on('error', () => this.#finish('broker_reset', 'the broker reset the connection'))
+    broker.on('error', (error) => this.#brokerFailed(error, address))
     broker.on('close', () => this.#brokerGone())
     this.#up.connectTarget(broker)
     if (this.#clientEnded) this.#passClientEnd(this.#up.left)
+  }
+
+  /** In TLS 1.3 a broker that does not like our certificate says so after the handshake. */
+  #brokerFailed(error: Error, address: Address): void {
+    const { tls } = this.#upstream
+    if (tls === undefined || !isTlsFault(error) || (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+      this.#finish('broker_reset', 'the broker reset the connection')
+      return
+    }
+    const fault = tls.fault(error, address)
+    this.#events.dialled(address, new Error(fault))
+    this.#finish('broker_unreachable', fault)
   }
 
   #clientEnd(): void {

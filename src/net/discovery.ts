@@ -2,10 +2,12 @@
 import { DISCOVERY_INTERVAL_MS, DISCOVERY_RETRY_MS } from '../bounds.ts'
 import type { Address, AddressBook } from '../cluster/address-book.ts'
 import { type QueryOutcome, queryBrokers } from './broker-query.ts'
+import type { Upstream } from './upstream.ts'
 
 export interface DiscoveryOptions {
   readonly bootstrap: readonly Address[]
   readonly book: AddressBook
+  readonly upstream: Upstream
   /** After each round: what the address that answered (or the last one that did not) said. */
   readonly asked: (address: Address, outcome: QueryOutcome) => void
 }
@@ -52,7 +54,7 @@ export class Discovery {
     for (const address of [...bootstrap, ...known]) {
       const { signal } = this.#stopping
       if (signal.aborted) break
-      const outcome = await queryBrokers(address, signal)
+      const outcome = await queryBrokers(address, signal, this.#options.upstream)
       if (signal.aborted) break
       asked(address, outcome)
       reached ||= outcome.kind !== 'unreachable'

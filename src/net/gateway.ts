@@ -12,6 +12,8 @@ import type { LogLimiter } from '../telemetry/log-limiter.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { monotonicMs } from './clock.ts'
 import { type BelowFloor, type Candidates, Connection, type ConnectionEvents } from './connection.ts'
+import type { Hello } from './tls-front.ts'
+import type { Upstream } from './upstream.ts'
 
 const TICK_MS = 1_000
 /** How long held connections are looked at in one go after a reload. */
@@ -20,6 +22,10 @@ const REVIEW_SLICE_MS = 5
 /** Reasons that are somebody's fault and worth a line; the others are daily life. */
 const WARNED: ReadonlySet<CloseReason> = new Set<CloseReason>([
   'client_tls',
+  'client_plaintext',
+  'client_tls_failed',
+  'client_login_failed',
+  'broker_login_failed',
   'client_http',
   'client_garbage',
   'client_bad_frame',
@@ -41,6 +47,8 @@ export interface GatewayOptions {
   readonly logger: Logger
   readonly limitedLog: LogLimiter
   readonly connectionsMax: number
+  /** How brokers are reached; plaintext without a login if not said. */
+  readonly upstream?: Upstream
   readonly dialled: (address: Address, error: Error | undefined) => void
   readonly ended: (connection: Connection) => void
 }
@@ -64,8 +72,8 @@ export class Gateway implements ConnectionEvents {
     return this.#connections
   }
 
-  /** A client has connected; `candidates` are the brokers it may be given to. */
-  accept(socket: Socket, candidates: Candidates): void {
+  /** A client has connected; `candidates` are the brokers it may be given to, `hello` what a TLS handshake told. */
+  accept(socket: Socket, candidates: Candidates, hello?: Hello): void {
     const { context } = this.#options
     const { counters } = context
     if (this.#draining || (this.#connections.size >= this.#options.connectionsMax && !this.#evictSilent())) {
@@ -76,7 +84,7 @@ export class Gateway implements ConnectionEvents {
     }
     if (socket.destroyed) return
     counters.connectionsTotal.accepted++
-    this.#connections.add(new Connection(socket, context, candidates, this))
+    this.#connections.add(new Connection(socket, context, candidates, this, this.#options.upstream, hello))
     counters.connections = this.#connections.size
   }
 
@@ -197,6 +205,15 @@ export class Gateway implements ConnectionEvents {
     } else {
       this.#options.logger.debug({ event: 'disconnected', peer, ...fields, detail }, `${peer} is gone: ${reason}`)
     }
+  }
+
+  /** A client came no further than the door: no connection was made of it. */
+  turnedAway(host: string, reason: CloseReason, detail: string): void {
+    const { counters } = this.#options.context
+    counters.connectionsTotal.refused++
+    counters.disconnects[reason]++
+    if (WARNED.has(reason)) this.#options.limitedLog.log('warn', reason, host, detail, { reason })
+    else this.#options.logger.debug({ event: 'disconnected', peer: host, reason }, `${host} is gone: ${reason}`)
   }
 
   #sayFull(socket: Socket): void {

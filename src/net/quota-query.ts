@@ -6,7 +6,8 @@ import type { KafkaQuota } from '../policy/kafka-quotas.ts'
 import { BrokerConnection, errorWords, QueryError } from './broker-connection.ts'
 import { logIn } from './broker-login.ts'
 import { askBrokers } from './broker-query.ts'
-import type { SaslCredentials } from './sasl-login.ts'
+import type { BrokerTls } from './broker-tls.ts'
+import type { Credentials } from './upstream.ts'
 
 /** The quotas of a cluster. */
 export interface ClusterQuotas {
@@ -18,7 +19,9 @@ export interface QuotaQueryOptions {
   /** Where to ask; the first that answers is believed. */
   readonly addresses: readonly Address[]
   /** Undefined: no login. */
-  readonly credentials: SaslCredentials | undefined
+  readonly credentials: Credentials | undefined
+  /** Undefined: plaintext. */
+  readonly tls?: BrokerTls | undefined
   readonly signal: AbortSignal
 }
 
@@ -26,11 +29,11 @@ export interface QuotaQueryOptions {
 const API_VERSIONS_VERSION = 0
 
 /** @throws QueryError whose message says what to do */
-export async function queryQuotas({ addresses, credentials, signal }: QuotaQueryOptions): Promise<ClusterQuotas> {
+export async function queryQuotas({ addresses, ...options }: QuotaQueryOptions): Promise<ClusterQuotas> {
   const failures: QueryError[] = []
   for (const address of addresses) {
     try {
-      return await askAt(address, credentials, signal)
+      return await askAt(address, options)
     } catch (error) {
       // Another broker would say the same of a login or a right that is missing.
       if (!(error instanceof QueryError) || error.reason === 'refused' || error.reason === 'aborted') throw error
@@ -46,14 +49,14 @@ export async function queryQuotas({ addresses, credentials, signal }: QuotaQuery
 
 async function askAt(
   address: Address,
-  credentials: SaslCredentials | undefined,
-  signal: AbortSignal,
+  { credentials, tls, signal }: Omit<QuotaQueryOptions, 'addresses'>,
 ): Promise<ClusterQuotas> {
-  const connection = await BrokerConnection.connect(address, signal)
+  const connection = await BrokerConnection.connect(address, signal, tls)
   try {
     const version = await quotasVersion(connection, address)
     if (credentials !== undefined) await logIn(connection, credentials)
-    const quotas = await askQuotas(connection, version, credentials)
+    const user = credentials === undefined ? undefined : (await credentials.current()).user
+    const quotas = await askQuotas(connection, version, user)
     return { quotas, brokersCount: (await askBrokers(connection)).length }
   } finally {
     connection.close()
@@ -67,7 +70,7 @@ async function quotasVersion(connection: BrokerConnection, address: Address): Pr
     if (!(error instanceof QueryError) || error.reason !== 'closed') throw error
     throw new QueryError(
       'foreign',
-      `${where} ends the connection at the first request, as a TLS listener does; give the address of a listener without TLS`,
+      `${where} ends the connection at the first request, as a TLS listener does; configure upstream.tls, or give the address of a listener without TLS`,
     )
   })
   const code = Number(answer['errorCode'])
@@ -87,18 +90,18 @@ async function quotasVersion(connection: BrokerConnection, address: Address): Pr
 async function askQuotas(
   connection: BrokerConnection,
   version: number,
-  credentials: SaslCredentials | undefined,
+  login: string | undefined,
 ): Promise<readonly KafkaQuota[]> {
   const everything = { components: [], strict: false }
   const answer = await connection
     .request(API_KEY.DescribeClientQuotas, version, everything, KAFKA_QUOTAS_BYTES_MAX)
     .catch((error: unknown) => {
-      if (!(error instanceof QueryError) || error.reason !== 'closed' || credentials !== undefined) throw error
+      if (!(error instanceof QueryError) || error.reason !== 'closed' || login !== undefined) throw error
       throw new QueryError('refused', `${error.message}: it needs a login; give a user, its password and the mechanism`)
     })
   const code = Number(answer['errorCode'])
   if (code === ERROR_CODE.CLUSTER_AUTHORIZATION_FAILED) {
-    const user = credentials?.user ?? 'ANONYMOUS'
+    const user = login ?? 'ANONYMOUS'
     throw new QueryError(
       'refused',
       `the user ${user} may not read quotas: it needs DescribeConfigs on the cluster ` +

@@ -1,9 +1,10 @@
 /**
- * The client's side of a SASL login: PLAIN (RFC 4616) and SCRAM-SHA-256, SCRAM-SHA-512 (RFC 5802, 7677). Tokens in, tokens out: no
+ * The client's side of a SASL login: PLAIN (RFC 4616), SCRAM-SHA-256, SCRAM-SHA-512 (RFC 5802, 7677) and OAUTHBEARER (RFC 7628). Tokens in, tokens out: no
  * socket, no clock, no randomness of its own. Stretching the password takes milliseconds, so it is asked for (`derive`) instead
  * of done here; whoever owns the login does it off the event loop.
  *
  *     PLAIN   start ──token──▶ sent ──empty answer──▶ done
+ *     OAUTH   start ──auth=Bearer …──▶ sent ──empty answer──▶ done; ──{"status":…}──▶ refused, which is answered once
  *     SCRAM   start ──n=,r=──▶ first ──r=,s=,i=──▶ (derive) ──c=,r=,p=──▶ final ──v=──▶ done
  *
  * As Kafka, names and passwords are taken as UTF-8 and not prepared (RFC 4013), and fewer than 4096 iterations are refused.
@@ -11,14 +12,16 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { SASL_TOKEN_BYTES_MAX, SCRAM_ITERATIONS_MAX } from '../bounds.ts'
 
-/** What this client speaks. */
-export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+/** What this client speaks, and what of it takes a password. */
+export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' | 'OAUTHBEARER'
 export const SASL_MECHANISMS: readonly SaslMechanism[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']
 
 /** Who logs in, and how. */
 export interface SaslCredentials {
   readonly mechanism: SaslMechanism
+  /** Of OAUTHBEARER empty: the token says it. */
   readonly user: string
+  /** Of OAUTHBEARER: the token. */
   readonly password: string
 }
 
@@ -60,6 +63,7 @@ export interface SaslLogin {
 /** @param nonce printable and without commas; another one at every login */
 export function saslLogin({ mechanism, user, password }: SaslCredentials, nonce: string): SaslLogin {
   if (mechanism === 'PLAIN') return new PlainLogin(user, password)
+  if (mechanism === 'OAUTHBEARER') return new BearerLogin(password)
   return new ScramLogin(user, password, nonce, mechanism === 'SCRAM-SHA-256' ? 'sha256' : 'sha512')
 }
 
@@ -86,6 +90,35 @@ class PlainLogin implements SaslLogin {
 
   derived(): SaslStep {
     throw new Error('PLAIN derives nothing')
+  }
+}
+
+/** The characters of a bearer token (RFC 6750). */
+const BEARER_TOKEN = /^[A-Za-z0-9._~+/-]+=*$/u
+
+class BearerLogin implements SaslLogin {
+  readonly #token: string
+  #isRefused = false
+
+  constructor(token: string) {
+    this.#token = token
+  }
+
+  start(): SaslStep {
+    if (!BEARER_TOKEN.test(this.#token)) throw new SaslError('the token has characters that no bearer token has')
+    return { kind: 'send', token: utf8(`${GS2_HEADER}\u0001auth=Bearer ${this.#token}\u0001\u0001`) }
+  }
+
+  /** The broker says why it refuses only after that was acknowledged. */
+  receive(token: Uint8Array): SaslStep {
+    if (token.length === 0 && !this.#isRefused) return { kind: 'done' }
+    if (this.#isRefused) throw new SaslError('the broker goes on where OAUTHBEARER ends')
+    this.#isRefused = true
+    return { kind: 'send', token: utf8('\u0001') }
+  }
+
+  derived(): SaslStep {
+    throw new Error('OAUTHBEARER derives nothing')
   }
 }
 

@@ -2,7 +2,7 @@
 export interface Identity {
   /** `client.id` of the request header; it may differ from one request to the next. */
   readonly clientId: string
-  /** The SASL user, believed only after the broker's success. */
+  /** The SASL user, believed only after the broker's success or ours; else whom the client's certificate belongs to. */
   readonly principal: string
   /**
    * The consumer group: the one that the request names, else the one that this client id and principal is known to be in; ''

@@ -116,12 +116,17 @@ const REPEAT = /[*+]|\{\d*,?\d*\}/gu
  * Repeats within a repeated group make time grow exponentially with the value's length, others by its power.
  */
 function dangerOf(source: string): string | undefined {
+  return regexFault(source, REGEX_REPEATS_MAX)
+}
+
+/** As `dangerOf`, for expressions whose time is bounded elsewhere and that may therefore repeat more often. */
+export function regexFault(source: string, repeatsMax: number): string | undefined {
   if (/\\[1-9]|\\k</u.test(source)) return 'has a back reference'
   const plain = source.replaceAll(ONE_CHARACTER, 'c').replaceAll('#', 'c')
   if (/\(\?<?[=!]/u.test(plain)) return 'looks ahead or behind'
   if (repeatsBranchingGroup(plain)) return 'repeats a group that repeats or chooses'
   const repeats = plain.match(REPEAT)?.length ?? 0
-  return repeats > REGEX_REPEATS_MAX ? `has ${repeats} repeats; at most ${REGEX_REPEATS_MAX}` : undefined
+  return repeats > repeatsMax ? `has ${repeats} repeats; at most ${repeatsMax}` : undefined
 }
 
 /** Innermost groups first: each is replaced by one character, or by `#` if there is more than one way through it. */

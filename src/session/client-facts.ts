@@ -19,6 +19,8 @@ export interface Origin {
   /** As `Identity.address`. */
   readonly address: string
   readonly sni: string
+  /** Of the client's certificate; a SASL login says it anew. */
+  readonly principal?: string
 }
 
 export class ClientFacts {
@@ -41,9 +43,9 @@ export class ClientFacts {
   readonly #groupCharges = new Map<string, ChargeSet>()
   readonly #mutationCharges = new Map<string, ChargeSet>()
 
-  constructor(context: SessionContext, { address, sni }: Origin) {
+  constructor(context: SessionContext, { address, sni, principal = '' }: Origin) {
     this.#context = context
-    this.#identity = { ...NOBODY, address, sni, labels: context.labels }
+    this.#identity = { ...NOBODY, address, sni, principal, labels: context.labels }
     this.#behaviour = context.behaviourOf('')
     this.#policyVersion = context.policy.version
   }

@@ -26,6 +26,10 @@ export const CLOSE_REASONS = [
   'broker_unreachable', // no connection to the broker came about
   'no_broker_port', // no local port is left for a broker that an answer names
   'client_tls', // a TLS hello on a plaintext port
+  'client_plaintext', // no TLS hello on a TLS port
+  'client_tls_failed', // a TLS handshake that came to nothing: its version, its certificate, its time
+  'client_login_failed', // a login that we verify, and that is wrong or missing
+  'broker_login_failed', // the broker does not let us in
   'client_http', // an HTTP request on the Kafka port
   'client_garbage', // the first bytes are no Kafka frame
   'client_bad_frame', // a frame in mid-connection that cannot be Kafka's
@@ -103,6 +107,8 @@ export class Counters {
     number
   >
   readonly configReloads: { ok: number; failed: number } = { ok: 0, failed: 0 }
+  /** Certificates, keys, passwords, tokens and lists of users that were read again because their files changed. */
+  readonly secretReloads: { ok: number; failed: number } = { ok: 0, failed: 0 }
   /** Questions for the cluster's own quotas, where they are followed. */
   readonly quotaPolls: { ok: number; failed: number } = { ok: 0, failed: 0 }
   readonly #quotas = new Map<string, QuotaCounts>()

@@ -22,7 +22,12 @@ export class ClientRefused extends Error {
  */
 export function refuseForeign(bytes: Uint8Array, from: number, to: number): 'sasl' | 'request' {
   const looks = describeFirstBytes(bytes, from, to)
-  if (looks === 'tls') throw new ClientRefused('client_tls', 'a client speaks TLS to a plaintext port')
+  if (looks === 'tls') {
+    throw new ClientRefused(
+      'client_tls',
+      'a client speaks TLS to a plaintext port; configure listen.tls, or set security.protocol to PLAINTEXT or SASL_PLAINTEXT in the client',
+    )
+  }
   if (looks === 'http') throw new ClientRefused('client_http', 'an HTTP request came to the Kafka port')
   if (looks === 'sasl') return 'sasl'
   if (looks === 'garbage') {

@@ -404,7 +404,7 @@ export class ResponseStream {
 }
 
 const NO_KAFKA_ANSWER = "the broker's answer is not Kafka's protocol"
-const SPEAKS_TLS = ': it speaks TLS; point --upstream at a plaintext listener'
+const SPEAKS_TLS = ': it speaks TLS; configure upstream.tls, or point --upstream at a plaintext listener'
 
 /** What a TLS server says to plain bytes: a record of two bytes, level and description. 7 bytes in all, less than an answer's head. */
 function isTlsAlert(bytes: Uint8Array, from: number, to: number): boolean {

@@ -78,6 +78,12 @@ function configFamilies({ counters, configValid, version, kafkaProtocol }: Metri
       samples: () => byLabel('result', counters.configReloads),
     },
     {
+      name: 'sluice_secret_reloads_total',
+      help: 'Certificates, keys, passwords, tokens and lists of users read again, by result; after a failure the old ones stay in force.',
+      type: 'counter',
+      samples: () => byLabel('result', counters.secretReloads),
+    },
+    {
       name: 'sluice_kafka_quota_polls_total',
       help: 'Questions for the quotas of the cluster itself (followKafka), by result; after a failure the last answer stays in force.',
       type: 'counter',

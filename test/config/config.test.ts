@@ -226,7 +226,7 @@ describe('a configuration that is wrong', () => {
       [
         '2:1 quota: unknown key; did you mean quotas?',
         '3:11 listen.prot: unknown key; did you mean port?',
-        '3:20 listen.xyzzy: unknown key; there is host, port, advertisedHost, brokerPorts',
+        '3:20 listen.xyzzy: unknown key; there is host, port, advertisedHost, brokerPorts, tls, sasl',
       ],
     ],
     units: [
@@ -317,8 +317,8 @@ describe('a configuration that is wrong', () => {
     'sections that are something else': [
       'listen: 9092\nadmin: 9404\nquotas: { name: a }\nclients: librdkafka\nlog: info\n',
       [
-        '2:9 listen: expected a mapping with host, port, advertisedHost, brokerPorts',
-        '3:8 admin: expected off, or expected a mapping with host, port',
+        '2:9 listen: expected a mapping with host, port, advertisedHost, brokerPorts, tls, sasl',
+        '3:8 admin: expected off, or expected a mapping with host, port, tokenFile',
         '4:11 quotas.name: unknown key; quotas is a list: each begins with "- name: …"',
         '5:10 clients: expected a list: each begins with "- software: …"',
         '6:6 log: expected a mapping with level',

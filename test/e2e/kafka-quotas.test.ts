@@ -15,6 +15,7 @@ import { runTool } from '../../src/demo/kafka/run-tool.ts'
 import { QuotaFollower } from '../../src/net/quota-follower.ts'
 import { queryQuotas } from '../../src/net/quota-query.ts'
 import { SASL_MECHANISMS } from '../../src/net/sasl-login.ts'
+import { fixedCredentials } from '../../src/net/upstream.ts'
 import type { Translation } from '../../src/policy/kafka-quotas.ts'
 import { requireClient } from '../support/clients.ts'
 import { type KafkaConfigs, startKafkaConfigs } from '../support/kafka-configs.ts'
@@ -141,7 +142,7 @@ async function followThroughChangeAndDeath(
   tool: KafkaConfigs,
 ): Promise<void> {
   const told: Translation[] = []
-  const credentials = { mechanism: 'SCRAM-SHA-256', user: 'admin', password: PASSWORDS.admin } as const
+  const credentials = fixedCredentials({ mechanism: 'SCRAM-SHA-256', user: 'admin', password: PASSWORDS.admin })
   const addresses = parseAddresses(kafka.bootstrap)
   const follower = new QuotaFollower({
     ask: async (signal) => (await queryQuotas({ addresses, credentials, signal })).quotas,

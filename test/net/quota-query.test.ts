@@ -6,6 +6,7 @@ import { QueryError, type QueryReason } from '../../src/net/broker-connection.ts
 import { queryBrokers } from '../../src/net/broker-query.ts'
 import { queryQuotas } from '../../src/net/quota-query.ts'
 import type { SaslCredentials } from '../../src/net/sasl-login.ts'
+import { fixedCredentials } from '../../src/net/upstream.ts'
 import { type Address, nobody, type Script, scriptedBroker } from '../support/scripted-broker.ts'
 
 const PLAIN: SaslCredentials = { mechanism: 'PLAIN', user: 'sluice', password: 'pencil' }
@@ -16,7 +17,8 @@ interface Asking {
 }
 
 function ask(addresses: readonly Address[], { credentials, signal }: Asking = {}): ReturnType<typeof queryQuotas> {
-  return queryQuotas({ addresses, credentials, signal: signal ?? new AbortController().signal })
+  const login = credentials === undefined ? undefined : fixedCredentials(credentials)
+  return queryQuotas({ addresses, credentials: login, signal: signal ?? new AbortController().signal })
 }
 
 function failsWith(reason: QueryReason, message: RegExp): (error: unknown) => boolean {
@@ -121,14 +123,14 @@ describe('queryQuotas', () => {
       { [API_KEY.ApiVersions]: () => 'close' },
       {},
       'foreign',
-      /as a TLS listener does; give the address of a listener without TLS/,
+      /as a TLS listener does; configure upstream.tls, or give the address of a listener without TLS/,
     ],
     [
       'TLS',
       { [API_KEY.ApiVersions]: () => Buffer.from('15030300020228', 'hex') },
       {},
       'foreign',
-      /speaks TLS; give the address of a listener without it/,
+      /speaks TLS; configure upstream.tls, or give the address of a listener without it/,
     ],
     [
       'HTTP',

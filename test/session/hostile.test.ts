@@ -232,7 +232,10 @@ describe('a broker that is none', () => {
       for (let at = 0; at < TLS_ALERT.length && rig.closed === undefined; at += cut)
         rig.broker(TLS_ALERT.slice(at, at + cut))
       assert.equal(rig.closed?.reason, 'broker_bad_frame')
-      assert.match(rig.closed.detail, /it speaks TLS; point --upstream at a plaintext listener/)
+      assert.match(
+        rig.closed.detail,
+        /it speaks TLS; configure upstream.tls, or point --upstream at a plaintext listener/,
+      )
     }
     assert.match(asked().broker(TLS_HELLO).closed?.detail ?? '', /speaks TLS/)
   })

@@ -1,0 +1,146 @@
+/** Wires what secures both sides: from the configuration and its files to what sockets and sessions use. One for a process. */
+import type { Socket } from 'node:net'
+import { isLoopbackHost } from './config/addresses.ts'
+import type { Config } from './config/config.ts'
+import { BrokerTls, checkAuthorities } from './net/broker-tls.ts'
+import { monotonicMs } from './net/clock.ts'
+import { EndpointCredentials, FileCredentials, secretOf } from './net/credentials.ts'
+import { type Hello, TlsFront } from './net/tls-front.ts'
+import type { Credentials, Upstream } from './net/upstream.ts'
+import { SecretKeeper, type SecretUse } from './secret-keeper.ts'
+import type { CloseReason, Counters } from './session/counters.ts'
+import type { Logger } from './telemetry/logger.ts'
+
+export interface SecurityOptions {
+  readonly config: Config
+  readonly logger: Logger
+  readonly counters: Counters
+  /** A client came no further than its handshake. */
+  readonly turnedAway: (host: string, reason: CloseReason, detail: string) => void
+}
+
+export class Security {
+  readonly upstream: Upstream
+  readonly #options: SecurityOptions
+  readonly #keeper: SecretKeeper
+  #front: TlsFront | undefined
+  #brokerTls: BrokerTls | undefined
+  #adminToken: string | undefined
+
+  /** Reads every file. @throws ConfigError with all that is wrong with them */
+  constructor(options: SecurityOptions) {
+    this.#options = options
+    const { logger, counters, config } = options
+    this.#keeper = new SecretKeeper(logger, counters)
+    const login = loginOf(config)
+    this.#keeper.open([...this.#listenTls(), ...this.#upstreamTls(), ...(login?.uses ?? []), ...this.#admin()])
+    this.upstream = { tls: this.#brokerTls, credentials: login?.credentials }
+  }
+
+  /** From now on files that change are read again. */
+  start(): void {
+    this.#keeper.watch()
+    for (const message of exposures(this.#options.config)) {
+      this.#options.logger.warn({ event: 'exposed' }, message)
+    }
+  }
+
+  close(): void {
+    this.#keeper.close()
+    this.#front?.close()
+  }
+
+  /** A socket that a listener has accepted, once it is secure; at once where there is no TLS. */
+  secure(socket: Socket, accept: (socket: Socket, hello?: Hello) => void): void {
+    if (this.#front === undefined) accept(socket)
+    else this.#front.secure(socket, accept)
+  }
+
+  /** What opens /api from other machines; undefined: nothing does. */
+  get adminToken(): string | undefined {
+    return this.#adminToken
+  }
+
+  #listenTls(): SecretUse[] {
+    const { config, turnedAway } = this.#options
+    const { tls } = config.listen
+    if (tls === undefined) return []
+    const { certFile, keyFile, clientCaFile } = tls
+    const take = (texts: Readonly<Record<string, string>>): void => {
+      checkAuthorities(texts['clientCaFile'], 'clientCaFile')
+      const secrets = texts as { certFile: string; keyFile: string; clientCaFile?: string }
+      if (this.#front === undefined) this.#front = new TlsFront({ settings: tls, secrets, failed: turnedAway })
+      else this.#front.replace(secrets)
+    }
+    return [{ section: 'listen.tls', files: { certFile, keyFile, clientCaFile }, take }]
+  }
+
+  #upstreamTls(): SecretUse[] {
+    const { tls } = this.#options.config.upstream
+    if (tls === undefined) return []
+    const { caFile, certFile, keyFile } = tls
+    const take = (texts: Readonly<Record<string, string>>): void => {
+      if (this.#brokerTls === undefined) this.#brokerTls = new BrokerTls(tls, texts)
+      else this.#brokerTls.replace(texts)
+    }
+    return [{ section: 'upstream.tls', files: { caFile, certFile, keyFile }, take }]
+  }
+
+  #admin(): SecretUse[] {
+    const tokenFile = this.#options.config.admin?.tokenFile
+    if (tokenFile === undefined) return []
+    const take = (texts: Readonly<Record<string, string>>): void => {
+      this.#adminToken = secretOf(texts['tokenFile'] ?? '')
+    }
+    return [{ section: 'admin', files: { tokenFile }, take }]
+  }
+}
+
+interface Login {
+  readonly credentials: Credentials
+  readonly uses: readonly SecretUse[]
+}
+
+function loginOf({ upstream: { sasl } }: Config): Login | undefined {
+  if (sasl === undefined) return undefined
+  const { passwordFile, tokenFile, tokenEndpoint } = sasl
+  if (tokenEndpoint !== undefined) {
+    const { clientSecretFile, caFile } = tokenEndpoint
+    const credentials = new EndpointCredentials(tokenEndpoint, monotonicMs)
+    const take = ({ clientSecretFile: secret = '', caFile: ca }: Readonly<Record<string, string>>): void => {
+      checkAuthorities(ca, 'caFile')
+      credentials.replace(secret, ca)
+    }
+    return {
+      credentials,
+      uses: [{ section: 'upstream.sasl.tokenEndpoint', files: { clientSecretFile, caFile }, take }],
+    }
+  }
+  const credentials = new FileCredentials(sasl)
+  const take = (texts: Readonly<Record<string, string>>): void =>
+    credentials.replace(texts['passwordFile'] ?? texts['tokenFile'] ?? '')
+  return { credentials, uses: [{ section: 'upstream.sasl', files: { passwordFile, tokenFile }, take }] }
+}
+
+/** What an address that others reach gives away, each with what mends it. */
+export function exposures({ listen, upstream }: Config): string[] {
+  if (isLoopbackHost(listen.host)) return []
+  const where = `listen.host ${listen.host} can be reached from other machines`
+  const asksWho = listen.sasl !== undefined || listen.tls?.clientAuth === 'require'
+  return [
+    ...(listen.tls === undefined
+      ? [`${where}, and without TLS: data and passwords travel readable; configure listen.tls, or listen on 127.0.0.1`]
+      : []),
+    ...(asksWho
+      ? []
+      : upstream.sasl !== undefined || upstream.tls?.certFile !== undefined
+        ? [
+            `${where}, and whoever does acts as our own user at the brokers: nobody is asked who they are; configure listen.sasl ` +
+              'or listen.tls.clientCaFile, or listen on 127.0.0.1',
+          ]
+        : [
+            `${where}, and we ask nobody who they are: the brokers have to; if they do not, configure listen.sasl or ` +
+              'listen.tls.clientCaFile, or listen on 127.0.0.1',
+          ]),
+  ]
+}
