@@ -114,18 +114,7 @@ class App implements Sluice {
     })
     const { upstream } = this.#security
     this.#policies = new PolicyKeeper(config, monotonicMs(), new Date())
-    this.#context = {
-      policy: this.#policies.policy,
-      buckets: new BucketTable(config.limits.bucketsMax),
-      levels: new LevelTable(),
-      topics: new TopicBook(TOPICS_MAX),
-      groups: new GroupBook(GROUP_CLIENTS_MAX),
-      counters: this.counters,
-      book: this.#book,
-      behaviourOf: (software) => behaviourOf(software, this.#config.clients),
-      frameBytesMax: config.limits.frameBytesMax,
-      labels: config.labels,
-    }
+    this.#context = this.#makeContext(config)
     this.#gateway = new Gateway({
       context: this.#context,
       logger,
@@ -160,6 +149,21 @@ class App implements Sluice {
       clients: () => this.#clients(),
       nowMs: monotonicMs,
     })
+  }
+
+  #makeContext({ limits, labels }: Config): SessionContext {
+    return {
+      policy: this.#policies.policy,
+      buckets: new BucketTable(limits.bucketsMax),
+      levels: new LevelTable(),
+      topics: new TopicBook(TOPICS_MAX),
+      groups: new GroupBook(GROUP_CLIENTS_MAX),
+      counters: this.counters,
+      book: this.#book,
+      behaviourOf: (software) => behaviourOf(software, this.#config.clients),
+      frameBytesMax: limits.frameBytesMax,
+      labels,
+    }
   }
 
   async start({ configReport, reload }: SluiceDependencies): Promise<void> {
