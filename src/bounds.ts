@@ -75,6 +75,12 @@ export const CONNECTION_HOLD_MS = 3_000
 /** Longest wait that a refusal of mutations tells: below the 30 s after which admin clients give up on a request. */
 export const MUTATION_THROTTLE_MAX_MS = 25_000
 
+/**
+ * Most that one topic of a request is charged: no KRaft controller creates more partitions at once (`MAX_PARTITIONS_PER_BATCH`). One that
+ * asked for 2³¹ and was never answered would leave a debt of years.
+ */
+export const MUTATION_COST_MAX = 10_000
+
 /** A request is let go this long before its login runs out, or the broker would close the connection on it. */
 export const SASL_MARGIN_MS = 1_000
 

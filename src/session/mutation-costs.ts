@@ -11,6 +11,7 @@
  * (`mutations.ts`). A topic of unknown size costs 1.
  */
 import { API_KEY, type Struct, structsOf, ZERO_UUID } from 'kafka-protocol-codec'
+import { MUTATION_COST_MAX } from '../bounds.ts'
 import type { TopicBook } from '../cluster/topic-book.ts'
 
 /** What is known of topics. */
@@ -77,7 +78,7 @@ function namedChanges(value: Struct, costOf: (topic: Struct, name: string) => nu
   return all.map((topic) => {
     const name = String(topic['name'])
     // A name that comes twice is refused as "Duplicate topic name", before any quota.
-    const cost = seen.get(name) === 1 ? costOf(topic, name) : 0
+    const cost = seen.get(name) === 1 ? Math.min(costOf(topic, name), MUTATION_COST_MAX) : 0
     return { name, id: ZERO_UUID, cost, knownName: name, knownId: ZERO_UUID }
   })
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type ApiName, decodeRequest, type Struct } from 'kafka-protocol-codec'
+import { MUTATION_COST_MAX } from '../../src/bounds.ts'
 import { answer, chunksOf, correlationOf, framesOf, produce, readAnswer, request } from '../support/frames.ts'
 import { Rig } from '../support/rig.ts'
 import { rule, used } from '../support/rules.ts'
@@ -47,6 +48,13 @@ describe('CreateTopics', () => {
       assert.deepEqual(rig.sentToClient(), got)
       assert.deepEqual(rig.counters.quota('q').used, used({ mutations: 24 }))
       assert.equal(rig.context.buckets.level(0, rig.nowMs), 10 - 24)
+    }
+  })
+
+  test('no request leaves a debt of years, also where its answer never comes', () => {
+    for (const version of [4, 7]) {
+      const rig = new Rig({ rules: RULES }).client(create({ typo: 2_147_483_647 }, 1, version)).end()
+      assert.equal(rig.context.buckets.level(0, rig.nowMs), 10 - MUTATION_COST_MAX)
     }
   })
 
