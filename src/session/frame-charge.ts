@@ -31,6 +31,8 @@ export class FrameCharge {
   #entered = 0
   readonly #parts: TopicPart[] = []
   #topics = 0
+  /** The topic that was asked for last. */
+  #asked = -1
 
   /** Whether nothing is charged. */
   get empty(): boolean {
@@ -95,9 +97,14 @@ export class FrameCharge {
     return part
   }
 
-  /** The actual costs of a topic's share; undefined for one that was not added. */
+  /** The actual costs of a topic's share; undefined for one that was not added. Asked in the order in which they were added, mostly. */
   topic(topic: string): Costs | undefined {
-    for (let i = 0; i < this.#topics; i++) if (this.#parts[i]!.topic === topic) return this.#parts[i]!.actual
+    for (let i = 0, at = this.#asked; i < this.#topics; i++) {
+      at = at + 1 < this.#topics ? at + 1 : 0
+      if (this.#parts[at]!.topic !== topic) continue
+      this.#asked = at
+      return this.#parts[at]!.actual
+    }
     return undefined
   }
 
@@ -267,6 +274,7 @@ export class FrameCharge {
     this.#base = undefined
     for (let i = 0; i < this.#topics; i++) this.#parts[i]!.set.release()
     this.#topics = 0
+    this.#asked = -1
   }
 }
 

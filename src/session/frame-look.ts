@@ -22,6 +22,9 @@ export class FrameLook {
   /** What it creates or deletes, where a quota limits that. */
   mutation: Mutation | undefined
 
+  /** Bytes in sight at which the group, or the topics of a Produce, are looked for again; Infinity: they have been seen. */
+  #groupAgainBytes = 0
+  #topicsAgainBytes = 0
   readonly #parts: SessionParts
   readonly #groups: GroupPeek = new GroupPeek()
 
@@ -36,6 +39,8 @@ export class FrameLook {
     this.tellsTopics = false
     this.fetchSeenBytes = 0
     this.mutation = undefined
+    this.#groupAgainBytes = 0
+    this.#topicsAgainBytes = 0
   }
 
   /** Looks at the request at `from`, visible up to `to`. False: more of it must be there first. May be called again for the same one. */
@@ -62,12 +67,15 @@ export class FrameLook {
 
   #lookAtGroup(head: RequestHead, bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
     const { apiKey, apiVersion, bodyOffset, frameBytes } = head
+    if (to - from < this.#groupAgainBytes) return this.#groupAgainBytes === Number.POSITIVE_INFINITY
     const frameEnd = from + frameBytes
     const visibleEnd = Math.min(to, frameEnd)
     const seen = this.#groups.look(apiKey, apiVersion, bytes, view, bodyOffset, visibleEnd, frameEnd - bodyOffset)
-    if (seen === 'more') return isEnough(from, to, frameBytes)
-    if (seen === 'none') return true
-    if (this.#groups.group !== '') this.group = this.#groups.group
+    const { complete, group } = this.#groups
+    this.#groupAgainBytes = againBytes(seen === 'none' || complete, from, to, frameBytes)
+    if (this.#groupAgainBytes < Number.POSITIVE_INFINITY) return false
+    if (seen !== 'seen') return true
+    if (complete && group !== '') this.group = group
     this.isJoin = this.#groups.isJoin
     this.#parts.facts.sawGroups(this.#groups.groups, this.#groups.isLeave, nowMs)
     return true
@@ -84,9 +92,12 @@ export class FrameLook {
     const { bodyOffset, frameBytes } = head
     this.tellsTopics = this.#parts.facts.asksForTopics(API_KEY.Produce, nowMs)
     if (!this.tellsTopics) return true
-    const frameEnd = from + frameBytes
-    const all = this.#tracking().look(head, bytes, view, Math.min(to, frameEnd), frameEnd - bodyOffset)
-    return all || isEnough(from, to, frameBytes)
+    if (to - from >= this.#topicsAgainBytes) {
+      const frameEnd = from + frameBytes
+      const all = this.#tracking().look(head, bytes, view, Math.min(to, frameEnd), frameEnd - bodyOffset)
+      this.#topicsAgainBytes = againBytes(all, from, to, frameBytes)
+    }
+    return this.#topicsAgainBytes === Number.POSITIVE_INFINITY
   }
 
   /** Positions are followed request by request, so each is looked at once. */
@@ -114,4 +125,10 @@ export class FrameLook {
 /** Whether no more will be seen of a request: it is here whole, or as much of it as is waited for. */
 function isEnough(from: number, to: number, frameBytes: number): boolean {
   return to - from >= Math.min(frameBytes, INSPECT_BYTES_MAX)
+}
+
+/** From which size on a request is looked at again: of one that comes byte by byte not at each, or it would cost the square of its size. */
+function againBytes(isSeen: boolean, from: number, to: number, frameBytes: number): number {
+  if (isSeen || isEnough(from, to, frameBytes)) return Number.POSITIVE_INFINITY
+  return Math.min(2 * (to - from), frameBytes, INSPECT_BYTES_MAX)
 }

@@ -14,6 +14,9 @@ export class TopicPeek implements SkimSink {
   readonly #keys: TopicKeys
   readonly #skim: Skim = new Skim()
   readonly #found: number[] = []
+  /** By key, the look that found it last. */
+  readonly #foundIn: Int32Array = new Int32Array(FRAME_TOPICS_MAX)
+  #look = 0
   #topicsLeft = NO_TOPIC
 
   constructor(book: TopicBook) {
@@ -37,6 +40,7 @@ export class TopicPeek implements SkimSink {
   look(version: number, bytes: Uint8Array, view: DataView, from: number, to: number, bodyBytes: number): void {
     if (this.#keys.full) this.#keys.clear()
     this.#found.length = 0
+    this.#look = (this.#look + 1) | 0
     this.#topicsLeft = NO_TOPIC
     this.#skim.start(sharesPlan(API_KEY.Produce, version), bodyBytes)
     this.#skim.run(bytes, view, from, to, this)
@@ -52,7 +56,9 @@ export class TopicPeek implements SkimSink {
     this.#topicsLeft--
     if (offset < 0) return
     const key = this.#keys.add(bytes, offset, length, field === W_SHARE_ID)
-    if (key !== NO_TOPIC && this.#found.at(-1) !== key && !this.#found.includes(key)) this.#found.push(key)
+    if (key === NO_TOPIC || this.#foundIn[key] === this.#look) return
+    this.#foundIn[key] = this.#look
+    this.#found.push(key)
   }
 
   tag(): void {}

@@ -115,3 +115,18 @@ describe('joins', () => {
     assert.ok(isHeld(rig.client(joinKip848(0, 3))))
   })
 })
+
+test('a request that names two groups is of neither, wherever it is cut', () => {
+  const frame = request('OffsetFetch', 8, {
+    groups: ['a', 'b'].map((groupId) => ({ groupId, topics: null })),
+    requireStable: false,
+  })
+  for (const sizeBytes of [1, 2, 3, 5, 8, frame.length]) {
+    const rig = new Rig({ rules: [rule({ requests: 1 }, { per: ['group'] })] }).client(...chunksOf(frame, sizeBytes))
+    assert.deepEqual(rig.sentToBroker(), frame)
+    assert.deepEqual(
+      [...rig.context.buckets.entries(rig.nowMs)].map(({ key }) => key),
+      ['group='],
+    )
+  }
+})

@@ -4,8 +4,11 @@ import { describe, test } from 'node:test'
 import { encode, ProtocolError } from 'kafka-protocol-codec'
 import { FRAME_TOPICS_MAX } from '../../src/bounds.ts'
 import { TopicBook } from '../../src/cluster/topic-book.ts'
+import { GroupPeek } from '../../src/session/group-of-request.ts'
 import { TopicPeek } from '../../src/session/topic-peek.ts'
-import { recordBatch, schemaOf, versionsOf } from '../support/frames.ts'
+import { chunksOf, recordBatch, request, schemaOf, versionsOf } from '../support/frames.ts'
+import { Rig } from '../support/rig.ts'
+import { rule } from '../support/rules.ts'
 
 const idOf = (name: string): Uint8Array => new TextEncoder().encode(`${name}----------------`).slice(0, 16)
 
@@ -65,4 +68,21 @@ describe('TopicPeek', () => {
     assert.equal(look(peek, 9, bodyOf(9, ['orders'])), 'orders.')
     assert.equal(peek.nameAt(1), undefined)
   })
+})
+
+test('a request that comes byte by byte is looked at a few times, not at each byte', (t) => {
+  const topics = Array.from({ length: 300 }, (_, i) => `topic-${i}`)
+  const groups = topics.map((groupId) => ({ groupId, topics: null }))
+  const requests = [
+    request('Produce', 9, { acks: 1, topicData: topics.map((name) => ({ name, partitionData: [] })) }),
+    request('OffsetFetch', 8, { groups, requireStable: false }),
+  ]
+  for (const [i, looked] of [TopicPeek.prototype, GroupPeek.prototype].entries()) {
+    const look = t.mock.method(looked, 'look')
+    const rig = new Rig({ rules: [rule({ produceBytes: 1e9 }, { per: ['topic'] })] }).client(
+      ...chunksOf(requests[i]!, 1),
+    )
+    assert.deepEqual(rig.sentToBroker(), requests[i])
+    assert.ok(look.mock.callCount() > 3 && look.mock.callCount() < 20, `${look.mock.callCount()} times`)
+  }
 })
