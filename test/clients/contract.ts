@@ -20,6 +20,8 @@ export type ClientMode =
 export interface ClientConfig {
   readonly bootstrap: string
   readonly topic: string
+  /** Every other record goes there (Java and librdkafka only). */
+  readonly otherTopic?: string
   readonly count?: number
   readonly seconds?: number
   /** Size of a record's value; 1024 unless given. */

@@ -241,6 +241,7 @@ def produce(run, instance):
 
         return delivered
 
+    topics = [config["topic"], config.get("otherTopic", config["topic"])]
     sent_here = 0
     share = run.share(instance)
     while sent_here < share and not run.over():
@@ -257,7 +258,7 @@ def produce(run, instance):
         value = source.next()
         while not run.over():
             try:
-                producer.produce(config["topic"], value, on_delivery=produced_at(time.monotonic()))
+                producer.produce(topics[sent_here % 2], value, on_delivery=produced_at(time.monotonic()))
                 run.add("sent")
                 sent_here += 1
                 break

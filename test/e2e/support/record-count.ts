@@ -21,14 +21,17 @@ export function recordsInAnswer(frame: Buffer, version: number): number {
     .reduce((sum, partition) => sum + recordsIn(partition), 0)
 }
 
-/** The last batch of a Fetch may be cut; it counts if its head is there, as it is charged for. */
+/** The last batch of a Fetch may be cut: clients drop it and ask for it again, so it does not count. */
 function recordsIn(partition: Struct): number {
   const records = partition['records']
   if (!(records instanceof Uint8Array)) return 0
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
   let count = 0
-  for (let at = 0; at + COUNT_AT + 4 <= records.length; at += BEFORE_LENGTH_BYTES + view.getInt32(at + LENGTH_AT)) {
+  for (let at = 0; at + COUNT_AT + 4 <= records.length; ) {
+    const end = at + BEFORE_LENGTH_BYTES + view.getInt32(at + LENGTH_AT)
+    if (end > records.length) break
     count += view.getInt32(at + COUNT_AT)
+    at = end
   }
   return count
 }

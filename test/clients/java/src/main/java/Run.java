@@ -47,6 +47,11 @@ final class Run {
         return config.path(field).asText(otherwise);
     }
 
+    /** Where the record that was counted last goes: with a second topic, every other one there. */
+    String nextTopic() {
+        return has("otherTopic") && sent.get() % 2 == 0 ? text("otherTopic", null) : text("topic", null);
+    }
+
     boolean has(String field) {
         return config.has(field);
     }

@@ -117,7 +117,7 @@ public final class SluiceClient {
         long sentNanos = System.nanoTime();
         run.sent.incrementAndGet();
         try {
-            producer.send(new ProducerRecord<>(run.text("topic", null), value), (metadata, error) -> {
+            producer.send(new ProducerRecord<>(run.nextTopic(), value), (metadata, error) -> {
                 room.release();
                 if (error == null) {
                     run.acked.incrementAndGet();

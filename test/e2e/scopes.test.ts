@@ -1,0 +1,207 @@
+/**
+ * Quotas by everything that a quota may ask about, on real Kafka with real clients, all at the same time on one broker: each case has
+ * client ids and quotas of its own. Where it is the scope that is shown, a second quota beside it, far lower and with a scope that is
+ * not this client's, must not apply.
+ */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { createTopic, endOffsets } from '../../src/demo/kafka/index.ts'
+import { requireClient, runClient } from '../support/clients.ts'
+import { type FloodLibrary, startConsumers, startProducers } from './support/flood.ts'
+import {
+  assertLimitHolds,
+  assertUnharmed,
+  FETCH_BYTES,
+  FETCH_RECORDS,
+  type Measure,
+  PRODUCE_BYTES,
+  PRODUCE_RECORDS,
+  report,
+  type Scene,
+} from './support/limits.ts'
+import { type ProgramFlood, startProgram } from './support/program-flood.ts'
+import { kafkaFor, startSluice } from './support/sluice.ts'
+import { stretchOf, waitWith } from './support/stretch.ts'
+import { PRODUCE, Witness } from './support/witness.ts'
+
+const RECORD_BYTES = 4_000
+const BYTES_PER_SECOND = 300_000
+const RECORDS_PER_SECOND = 100
+/** More than any consumer here reads: 40 s at its limit. */
+const DATA_RECORDS = (40 * BYTES_PER_SECOND) / RECORD_BYTES
+const DATA = 'data'
+const SETTLE_SECONDS = 3
+const WINDOW_SECONDS = 15
+/** Values make 99 % of a request; a request is stored whole or not at all. */
+const STORED_TOLERANCE = 0.04
+/** A client that got no processor to flood with gets another chance. */
+const ATTEMPTS_MAX = 3
+/** From this version on requests name topics by their ids. */
+const IDS_SINCE = 13
+const SMALL_REQUESTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  java: {},
+  librdkafka: { 'batch.num.messages': 4 },
+}
+
+const bytes = `${BYTES_PER_SECOND} B/s`
+/** What must not apply. */
+const NEVER = '1 kB/s'
+const QUOTAS = [
+  { name: 'topic', limit: { produceBytes: bytes }, match: { topic: 'limited-*' }, per: ['topic'] },
+  {
+    name: 'topic-fetch',
+    limit: { fetchBytes: bytes },
+    match: { topic: DATA, clientId: 'topic-fetch-*' },
+    per: ['clientId'],
+  },
+  { name: 'other-topic', limit: { fetchBytes: NEVER }, match: { topic: 'limited-*', clientId: 'topic-fetch-*' } },
+  { name: 'group', limit: { fetchBytes: bytes }, match: { group: 'limited-*' }, per: ['group'] },
+  { name: 'other-group', limit: { fetchBytes: NEVER }, match: { group: 'other' } },
+  {
+    name: 'address',
+    limit: { produceBytes: bytes },
+    match: { clientId: 'address-*', address: '127.0.0.0/8' },
+    per: ['address'],
+  },
+  { name: 'other-address', limit: { produceBytes: NEVER }, match: { clientId: 'address-*', address: '10.0.0.0/8' } },
+  { name: 'label', limit: { produceBytes: bytes }, match: { clientId: 'label-*', labels: { team: 'pay*' } } },
+  { name: 'other-label', limit: { produceBytes: NEVER }, match: { clientId: 'label-*', labels: { team: 'orders' } } },
+  {
+    name: 'version',
+    limit: { produceBytes: bytes },
+    match: { clientId: 'version-*', software: 'apache-kafka-java', softwareVersion: '4.*' },
+  },
+  { name: 'other-version', limit: { produceBytes: NEVER }, match: { clientId: 'version-*', softwareVersion: '3.*' } },
+  {
+    name: 'records-in',
+    limit: { produceRecords: `${RECORDS_PER_SECOND}/s` },
+    match: { clientId: 'produce-records-*' },
+  },
+  { name: 'records-out', limit: { fetchRecords: `${RECORDS_PER_SECOND}/s` }, match: { clientId: 'fetch-records-*' } },
+]
+
+interface Flooding {
+  readonly name: string
+  readonly library: FloodLibrary
+  readonly measure: Measure
+  readonly perSecond: number
+}
+
+/** Client ids begin with the name, as the quotas expect. */
+const FLOODS: readonly Flooding[] = [
+  { name: 'topic-fetch-java', library: 'java', measure: FETCH_BYTES, perSecond: BYTES_PER_SECOND },
+  { name: 'topic-fetch-librdkafka', library: 'librdkafka', measure: FETCH_BYTES, perSecond: BYTES_PER_SECOND },
+  { name: 'address', library: 'librdkafka', measure: PRODUCE_BYTES, perSecond: BYTES_PER_SECOND },
+  { name: 'label', library: 'librdkafka', measure: PRODUCE_BYTES, perSecond: BYTES_PER_SECOND },
+  { name: 'version', library: 'java', measure: PRODUCE_BYTES, perSecond: BYTES_PER_SECOND },
+  { name: 'produce-records', library: 'librdkafka', measure: PRODUCE_RECORDS, perSecond: RECORDS_PER_SECOND },
+  { name: 'fetch-records', library: 'librdkafka', measure: FETCH_RECORDS, perSecond: RECORDS_PER_SECOND },
+]
+
+test('a quota holds in its scope, and in no other', { timeout: 300_000, concurrency: true }, async (context) => {
+  for (const library of ['java', 'librdkafka'] as const) if (!(await requireClient(context, library))) return
+  const scene = await sceneOf(context)
+  if (scene === undefined) return
+  await fill(context, scene)
+  await Promise.all([
+    ...FLOODS.map((flooding) => context.test(flooding.name, (t) => isKept(t, scene, flooding))),
+    ...(['java', 'librdkafka'] as const).map((library) =>
+      context.test(`${library} produces to two topics, one of them limited`, (t) => topicIsCharged(t, scene, library)),
+    ),
+    context.test('a Java consumer by its group', (t) => groupIsLimited(t, scene)),
+  ])
+})
+
+/** As `limitScene`, beside a workload with a label. */
+async function sceneOf(context: TestContext): Promise<Scene | undefined> {
+  const witness = new Witness({ countsRecordsOf: (clientId) => clientId.includes('-records') })
+  context.after(() => witness.close())
+  const kafka = await kafkaFor(context, { advertise: (broker) => witness.watch(broker) })
+  if (kafka === undefined) return undefined
+  const flags = ['--label', 'team=payments']
+  return { kafka, witness, sluice: await startSluice(context, { upstream: kafka, quotas: QUOTAS, flags }) }
+}
+
+/** What consumers read: written past the sluice, in batches so small that any limit here bears many of them. */
+async function fill(context: TestContext, { kafka: { bootstrap, internalBootstrap } }: Scene): Promise<void> {
+  await createTopic(internalBootstrap, { topic: DATA })
+  const config = { bootstrap, topic: DATA, count: DATA_RECORDS, recordBytes: RECORD_BYTES }
+  await runClient('librdkafka', 'produce', { ...config, producer: SMALL_REQUESTS['librdkafka'] ?? {} }, context)
+}
+
+async function isKept(
+  context: TestContext,
+  scene: Scene,
+  { name, library, measure, perSecond }: Flooding,
+): Promise<void> {
+  const { kafka, sluice, witness } = scene
+  const produces = measure.apiKey === PRODUCE
+  const topic = produces ? name : DATA
+  if (produces) await createTopic(kafka.internalBootstrap, { topic })
+  const flood = {
+    ...{ library, bootstrap: sluice.bootstrap, topic, connections: 1, recordBytes: RECORD_BYTES },
+    ...(produces ? { settings: SMALL_REQUESTS[library] ?? {} } : {}),
+  }
+  await assertLimitHolds(context, {
+    ...{ name, clientId: name, perSecond, measure, witness },
+    start: (clientId) => (produces ? startProducers : startConsumers)(context, { ...flood, clientId }),
+  })
+}
+
+/** Half of what this client sends is for a topic that is limited: only that half is charged, and all of it waits for it. */
+async function topicIsCharged(context: TestContext, scene: Scene, library: 'java' | 'librdkafka'): Promise<void> {
+  const { kafka, sluice, witness } = scene
+  const [topic, otherTopic, clientId] = [`limited-${library}`, `free-${library}`, `two-topics-${library}`]
+  for (const one of [topic, otherTopic]) await createTopic(kafka.internalBootstrap, { topic: one })
+  const flood = await startProgram(context, library, 'produce', {
+    ...{ bootstrap: sluice.bootstrap, topic, otherTopic, clientId, recordBytes: RECORD_BYTES, maxPending: 500 },
+    producer: SMALL_REQUESTS[library] ?? {},
+  })
+  await waitWith(`${clientId} has begun`, [flood], () => witness.of(PRODUCE, clientId).length > 0)
+  await stretchOf(SETTLE_SECONDS, [flood])
+  for (let attempt = 1; ; attempt++) {
+    const before = await storedIn(scene, [topic, otherTopic])
+    await stretchOf(WINDOW_SECONDS, [flood])
+    const after = await storedIn(scene, [topic, otherTopic])
+    const seconds = (after.atMs - before.atMs) / 1000
+    const [limited = 0, free = 0] = after.bytes.map((end, i) => (end - before.bytes[i]!) / seconds / BYTES_PER_SECOND)
+    await report(context, clientId, { limited, free, attempt })
+    assert.ok(limited <= 1 + STORED_TOLERANCE, `${limited} of the limit`)
+    if (limited >= 1 - STORED_TOLERANCE && Math.abs(free - limited) <= STORED_TOLERANCE) break
+    assert.ok(
+      attempt < ATTEMPTS_MAX,
+      `${limited} of the limit, and ${free} of the other topic, after ${attempt} attempts`,
+    )
+  }
+  assertUnharmed(await flood.stop())
+  const versions = new Set(witness.of(PRODUCE, clientId).map(({ apiVersion }) => apiVersion))
+  const byId = [...versions].every((version) => version >= IDS_SINCE)
+  assert.equal(byId, library === 'java', 'Java 4.4 tells topics by their ids, librdkafka by their names')
+}
+
+/** What the broker has of each topic: values only. */
+async function storedIn(
+  { kafka }: Scene,
+  topics: readonly string[],
+): Promise<{ readonly atMs: number; readonly bytes: readonly number[] }> {
+  const ends = await Promise.all(topics.map((topic) => endOffsets(kafka.internalBootstrap, topic)))
+  return { atMs: performance.now(), bytes: ends.map((end) => Number(end.get(0)) * RECORD_BYTES) }
+}
+
+/** Fetches do not say for which group they are; it is known from the heartbeats, and they go on undisturbed. */
+async function groupIsLimited(context: TestContext, { sluice, witness }: Scene): Promise<void> {
+  let consumer: ProgramFlood | undefined
+  await assertLimitHolds(context, {
+    ...{ name: 'a group', clientId: 'in-a-group', perSecond: BYTES_PER_SECOND, measure: FETCH_BYTES, witness },
+    start: async (clientId) => {
+      consumer = await startProgram(context, 'java', 'consume', {
+        ...{ bootstrap: sluice.bootstrap, topic: DATA, clientId, group: 'limited-group', recordBytes: RECORD_BYTES },
+        consumer: { 'group.protocol': 'classic' },
+      })
+      return consumer
+    },
+  })
+  assert.equal(consumer?.client.latest?.rebalances, 0)
+  const heartbeats = (await sluice.metrics()).value('sluice_requests_total', { api: 'Heartbeat' })
+  assert.ok(heartbeats > 0, 'heartbeats went')
+}
