@@ -163,6 +163,8 @@ class App implements Sluice {
       behaviourOf: (software) => behaviourOf(software, this.#config.clients),
       frameBytesMax: limits.frameBytesMax,
       labels,
+      login: this.#security.logins,
+      verifier: this.#security.verifier,
     }
   }
 
@@ -181,7 +183,9 @@ class App implements Sluice {
         configValid: () => configReport?.().valid ?? true,
       })
       this.#admin = await startAdmin({
-        ...admin,
+        host: admin.host,
+        port: admin.port,
+        token: () => this.#security.adminToken,
         metrics,
         status: () => this.status(),
         insight: this.#insight,

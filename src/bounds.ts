@@ -308,6 +308,18 @@ export const FOLLOW_RETRY_MS = 2_000
 
 // Logins of our own
 
+/** Before a refused login is answered: Kafka's connection.failed.authentication.delay.ms. Guessing then takes as many connections. */
+export const LOGIN_REFUSAL_DELAY_MS = 100
+
+/** Passwords stretched at a time, of four threads that files and host names need too. */
+export const VERIFICATIONS_MAX = 2
+
+/** Users in one file. */
+export const USERS_MAX = 10_000
+
+/** For the whole of a login on a client's connection, before its first request: as long as Java gives a connection to come about. */
+export const OWN_LOGIN_TIMEOUT_MS = 10_000
+
 /** A server's SASL message: nonce, salt and signature are some hundred bytes. */
 export const SASL_TOKEN_BYTES_MAX = 8_192
 

@@ -142,7 +142,8 @@ const PEM_FAULTS: Readonly<Record<string, string>> = {
   ERR_OSSL_PEM_BAD_BASE64_DECODE: 'certFile or keyFile is damaged',
   ERR_OSSL_BAD_PASSWORD_READ: 'keyFile is locked by a password; openssl pkey writes one without',
   ERR_MISSING_PASSPHRASE: 'keyFile is locked by a password; openssl pkey writes one without',
-  ERR_OSSL_UNSUPPORTED: 'keyFile has a key of a kind that is not known',
+  ERR_OSSL_BAD_DECRYPT: 'keyFile is locked by a password; openssl pkey writes one without',
+  ERR_OSSL_UNSUPPORTED: 'keyFile is damaged, or a key of a kind that is not known',
 }
 
 /** OpenSSL's own messages name places in its source; its codes say what is wrong. */

@@ -5,10 +5,14 @@ import type { Config } from './config/config.ts'
 import { BrokerTls, checkAuthorities } from './net/broker-tls.ts'
 import { monotonicMs } from './net/clock.ts'
 import { EndpointCredentials, FileCredentials, secretOf } from './net/credentials.ts'
+import { Logins } from './net/login-tokens.ts'
 import { type Hello, TlsFront } from './net/tls-front.ts'
 import type { Credentials, Upstream } from './net/upstream.ts'
+import { UserVerifier } from './net/user-verifier.ts'
 import { SecretKeeper, type SecretUse } from './secret-keeper.ts'
+import type { Verifier } from './session/client-login.ts'
 import type { CloseReason, Counters } from './session/counters.ts'
+import type { LoginTokens } from './session/own-login.ts'
 import type { Logger } from './telemetry/logger.ts'
 
 export interface SecurityOptions {
@@ -21,6 +25,10 @@ export interface SecurityOptions {
 
 export class Security {
   readonly upstream: Upstream
+  /** Our own logins on clients' connections; undefined: clients may log in. */
+  readonly logins: LoginTokens | undefined
+  /** Verifies clients' logins; undefined: the brokers do. */
+  readonly verifier: Verifier | undefined
   readonly #options: SecurityOptions
   readonly #keeper: SecretKeeper
   #front: TlsFront | undefined
@@ -33,8 +41,18 @@ export class Security {
     const { logger, counters, config } = options
     this.#keeper = new SecretKeeper(logger, counters)
     const login = loginOf(config)
-    this.#keeper.open([...this.#listenTls(), ...this.#upstreamTls(), ...(login?.uses ?? []), ...this.#admin()])
+    const { usersFile } = config.listen.sasl ?? {}
+    const verifier = usersFile === undefined ? undefined : new UserVerifier()
+    this.#keeper.open([
+      ...this.#listenTls(),
+      ...(verifier === undefined ? [] : [usersUse(usersFile, verifier)]),
+      ...this.#upstreamTls(),
+      ...(login?.uses ?? []),
+      ...this.#admin(),
+    ])
     this.upstream = { tls: this.#brokerTls, credentials: login?.credentials }
+    this.logins = login === undefined ? undefined : new Logins(login.credentials, config.upstream.sasl?.username ?? '')
+    this.verifier = verifier
   }
 
   /** From now on files that change are read again. */
@@ -94,6 +112,10 @@ export class Security {
     }
     return [{ section: 'admin', files: { tokenFile }, take }]
   }
+}
+
+function usersUse(usersFile: string | undefined, verifier: UserVerifier): SecretUse {
+  return { section: 'listen.sasl', files: { usersFile }, take: (texts) => verifier.replace(texts['usersFile'] ?? '') }
 }
 
 interface Login {

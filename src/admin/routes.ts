@@ -42,6 +42,8 @@ export interface Question {
   readonly origin: string | undefined
   /** By which name it was asked for: the Host header. */
   readonly host: string | undefined
+  /** It came with the token that opens /api from elsewhere. */
+  readonly hasToken?: boolean
 }
 
 interface Page {
@@ -68,30 +70,31 @@ const PAGES: Readonly<Record<string, Page>> = {
   },
   '/api/status': {
     method: 'GET',
-    about: 'brokers, quotas and clients as JSON',
+    about: 'brokers, quotas and clients as JSON; from this machine, or with the token',
     answer: ({ status }) => json(200, status()),
   },
   '/api/explain': {
     method: 'GET',
-    about: 'what applies to one client (?clientId=…) and how its buckets stand; this machine only',
+    about: 'what applies to one client (?clientId=…) and how its buckets stand; from this machine, or with the token',
     isLocal: true,
     answer: explained,
   },
   '/api/policy': {
     method: 'GET',
-    about: 'the quotas in force, as diff compares them; this machine only',
+    about: 'the quotas in force, as diff compares them; from this machine, or with the token',
     isLocal: true,
     answer: ({ insight }) => json(200, insight.policy()),
   },
   '/api/observed': {
     method: 'GET',
-    about: 'rates of each client since the start, from which advise makes its advice; this machine only',
+    about:
+      'rates of each client since the start, from which advise makes its advice; from this machine, or with the token',
     isLocal: true,
     answer: ({ insight }) => json(200, insight.observed()),
   },
   '/api/reload': {
     method: 'POST',
-    about: 'reads the configuration file again, whole or not at all; from this machine only',
+    about: 'reads the configuration file again, whole or not at all; from this machine, or with the token',
     answer: reload,
   },
 }
@@ -106,9 +109,7 @@ export async function answerTo(question: Question, sources: PageSources): Promis
     return { code: 404, type: TEXT, body: `no such page; there are: / ${Object.keys(PAGES).join(' ')}\n` }
   }
   if (page !== undefined && (page.method === method || (page.method === 'GET' && isRead))) {
-    const fault = page.isLocal === true ? loopbackFault(question) : undefined
-    if (fault !== undefined) return { code: 403, type: TEXT, body: `${fault}\n` }
-    return page.answer(sources, question)
+    return forbidden(page, question) ?? page.answer(sources, question)
   }
   const allow = page?.method === 'POST' ? 'POST' : 'GET, HEAD'
   return { code: 405, type: TEXT, body: `${method} is not possible here; ${allow} is\n`, allow }
@@ -121,10 +122,18 @@ function readiness({ status, configReport }: PageSources): Answer {
   return json(ready ? 200 : 503, { ready, reasons, ...config })
 }
 
-async function reload(sources: PageSources, { peer, origin }: Question): Promise<Answer> {
-  if (!isLoopback(peer)) {
-    return json(403, { reloaded: false, reason: `only from this machine (127.0.0.1 or ::1), not from ${peer}` })
-  }
+/** What shows or changes more than health is for this machine, and for whoever has the token. */
+function forbidden({ isLocal }: Page, question: Question): Answer | undefined {
+  const { path, peer, hasToken } = question
+  if (!path.startsWith('/api/') || hasToken === true) return undefined
+  const fault = isLocal === true ? loopbackFault(question) : undefined
+  if (fault !== undefined) return { code: 403, type: TEXT, body: `${fault}\n` }
+  if (isLoopback(peer)) return undefined
+  const reason = `only from this machine (127.0.0.1 or ::1), not from ${peer}; from elsewhere with the token of admin.tokenFile: Authorization: Bearer …`
+  return json(403, { reloaded: false, reason })
+}
+
+async function reload(sources: PageSources, { origin }: Question): Promise<Answer> {
   if (origin !== undefined) return json(403, { reloaded: false, reason: `not by a web page (${origin})` })
   const outcome = (await sources.reload?.()) ?? {
     kind: 'impossible',

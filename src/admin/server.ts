@@ -2,6 +2,7 @@
  * The admin HTTP server: health, metrics and status, and the reload. It shares its process with the data path, so it is small
  * and strict: no bodies, short timeouts, little headers, few connections. Loopback by default (design.md §9).
  */
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Answer, answerTo, type PageSources } from './routes.ts'
@@ -20,6 +21,8 @@ export interface AdminOptions extends PageSources {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
+  /** The token that opens /api from other machines; undefined: nothing does. */
+  readonly token?: () => string | undefined
   /** Told of a page that failed: our bug, answered with 500. */
   readonly onError?: (error: unknown, path: string) => void
 }
@@ -95,9 +98,10 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   let answer: Answer
   try {
     const { method = 'GET', headers, socket } = request
-    const { origin, host } = headers
+    const { origin, host, authorization } = headers
     const query = new URLSearchParams(url.slice(path.length))
-    answer = await answerTo({ method, path, query, peer: socket.remoteAddress ?? '', origin, host }, options)
+    const hasToken = isToken(authorization, options.token?.())
+    answer = await answerTo({ method, path, query, peer: socket.remoteAddress ?? '', origin, host, hasToken }, options)
   } catch (error) {
     options.onError?.(error, path)
     answer = { code: 500, type: 'text/plain; charset=utf-8', body: 'this page failed; the log says why\n' }
@@ -112,6 +116,14 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
     ...(request.method === 'GET' || request.method === 'HEAD' ? {} : { connection: 'close' }),
   })
   response.end(request.method === 'HEAD' ? undefined : answer.body)
+}
+
+/** Compared by their hashes, which takes the same time whatever differs. */
+export function isToken(authorization: string | undefined, token: string | undefined): boolean {
+  const [, given] = /^Bearer +(\S+)$/iu.exec(authorization ?? '') ?? []
+  if (given === undefined || token === undefined) return false
+  const [a, b] = [given, token].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer]
+  return timingSafeEqual(a, b)
 }
 
 /** The path alone; a query is allowed on every page (cache busters), and means something to few. */

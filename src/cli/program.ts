@@ -8,6 +8,7 @@ import { demoCommand } from './demo.ts'
 import { diffCommand } from './diff.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
 import { explainCommand } from './explain.ts'
+import { hashPasswordCommand } from './hash-password.ts'
 import { importQuotasCommand } from './import-quotas.ts'
 import { runCommand } from './run.ts'
 import { schemaCommand } from './schema.ts'
@@ -52,6 +53,7 @@ function buildProgram(terminal: Terminal, finish: Finish): Command {
   program.addCommand(diffCommand(terminal, finish))
   program.addCommand(adviseCommand(terminal, finish))
   program.addCommand(importQuotasCommand(terminal, finish))
+  program.addCommand(hashPasswordCommand(terminal, finish))
   program.addCommand(schemaCommand(terminal, finish))
   for (const command of [program, ...program.commands]) {
     command

@@ -3,7 +3,7 @@
  * and bounded, each with a deadline. What goes wrong is told with its reason; the caller closes.
  */
 import { connect, type Socket } from 'node:net'
-import { apiSchema, decodeResponse, encodeRequest, errorName, ProtocolError, type Struct } from 'kafka-protocol-codec'
+import { apiSchema, decodeResponse, encodeRequest, ProtocolError, type Struct } from 'kafka-protocol-codec'
 import { FRAME_BYTES_MAX, QUERY_BYTES_MAX, QUERY_TIMEOUT_MS } from '../bounds.ts'
 import { type Address, formatAddress } from '../cluster/address-book.ts'
 import { type BrokerTls, isTlsFault } from './broker-tls.ts'
@@ -23,12 +23,6 @@ export class QueryError extends Error {
     super(message)
     this.reason = reason
   }
-}
-
-/** `CLUSTER_AUTHORIZATION_FAILED`, and the broker's own words where it has some. */
-export function errorWords(code: number, message?: unknown): string {
-  const name = errorName(code) ?? `error ${code}`
-  return typeof message === 'string' && message !== '' ? `${name} (${message})` : name
 }
 
 interface Waiting {

@@ -58,6 +58,7 @@ export class Connection implements Outbox {
   readonly #events: ConnectionEvents
   readonly #upstream: Upstream
   #broker: Socket | undefined
+  #brokerAddress: Address | undefined
   /** Gives up the dial that is under way. */
   #stopDialling: (() => void) | undefined
   #wake: NodeJS.Timeout | undefined
@@ -139,7 +140,18 @@ export class Connection implements Outbox {
   }
 
   close(reason: CloseReason, detail: string): void {
+    const address = this.#brokerAddress
+    if (reason === 'broker_login_failed' && address !== undefined) this.#events.dialled(address, new Error(detail))
     this.#finish(reason, detail)
+  }
+
+  leave(reason: CloseReason, detail: string): void {
+    if (this.#reason !== undefined) return
+    this.#leave(reason, detail)
+    // Not from within the session's own call: it is still looking at the bytes that this drops.
+    setImmediate(() => {
+      if (this.#reason === undefined) this.#endBoth()
+    })
   }
 
   /** A listener has come up: answers that waited for it may go. */
@@ -172,6 +184,7 @@ export class Connection implements Outbox {
         this.#finish(this.#leaveReason, '')
       return
     }
+    this.session.tick(nowMs)
     if (this.session.state === 'fresh') {
       const waits = this.#stopDialling === undefined && this.session.clientBlock === 'none'
       if (waits && nowMs - this.openedAtMs > FIRST_FRAME_TIMEOUT_MS) {
@@ -308,10 +321,12 @@ export class Connection implements Outbox {
 
   #connected(broker: Socket, address: Address): void {
     this.#broker = broker
+    this.#brokerAddress = address
     broker.on('end', () => this.#brokerEnd())
     broker.on('error', (error) => this.#brokerFailed(error, address))
     broker.on('close', () => this.#brokerGone())
     this.#up.connectTarget(broker)
+    this.session.brokerConnected(monotonicMs())
     if (this.#clientEnded) this.#passClientEnd(this.#up.left)
   }
 

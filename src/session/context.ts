@@ -6,7 +6,9 @@ import type { BucketTable } from '../limiter/bucket-table.ts'
 import type { LevelTable } from '../limiter/level-table.ts'
 import type { ClientBehaviour } from '../policy/client-libraries.ts'
 import type { PolicySet } from '../policy/policy-set.ts'
+import type { Verifier } from './client-login.ts'
 import type { Counters } from './counters.ts'
+import type { LoginTokens } from './own-login.ts'
 
 /** Shared by every session. */
 export interface SessionContext {
@@ -22,4 +24,8 @@ export interface SessionContext {
   readonly frameBytesMax: number
   /** Of the workload that this process stands beside. */
   readonly labels: Readonly<Record<string, string>>
+  /** We log in at the broker ourselves; undefined: clients may. */
+  readonly login?: LoginTokens | undefined
+  /** Logins of clients are verified here; undefined: they pass, or are refused where we log in ourselves. */
+  readonly verifier?: Verifier | undefined
 }

@@ -23,6 +23,10 @@ export interface Expected {
   saslStep: SaslStep | undefined
   /** The answer itself where we made it: a whole frame. */
   reply: Uint8Array | undefined
+  /** The connection ends with that reply, and why: for the log. */
+  ending: string | undefined
+  /** We asked, in a login of our own: the answer is ours. */
+  isOwn: boolean
 }
 
 function blank(): Expected {
@@ -36,6 +40,8 @@ function blank(): Expected {
     mutation: undefined,
     saslStep: undefined,
     reply: undefined,
+    ending: undefined,
+    isOwn: false,
   }
 }
 
@@ -82,6 +88,8 @@ export class InFlight {
     slot.mutation = undefined
     slot.saslStep = undefined
     slot.reply = undefined
+    slot.ending = undefined
+    slot.isOwn = false
     this.#head = (this.#head + 1) & (this.#ring.length - 1)
     this.#length--
   }

@@ -15,6 +15,8 @@ export interface Outbox {
   belowFloor(quota: string, apiKey: number, frameBytes: number, heldMs: number): void
   /** Offer the client's bytes again, soon and not from within this call: what kept them back may be over. */
   resume(): void
+  /** End this session once the client has what it was given. */
+  leave(reason: CloseReason, detail: string): void
   /** End this session. `detail` is for the log line, in words an operator understands. */
   close(reason: CloseReason, detail: string): void
 }

@@ -29,7 +29,7 @@ import { Admission } from './admission.ts'
 import { softwareOf } from './api-versions.ts'
 import { apiSlot } from './counters.ts'
 import { fetchLimitsBytes, lowerFetchLimits } from './fetch-limits.ts'
-import { FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
+import { ClientRefused, FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
 import { FrameLook } from './frame-look.ts'
 import { versionMismatchReply } from './local-reply.ts'
 import type { Mutation } from './mutations.ts'
@@ -38,7 +38,7 @@ import type { SessionParts } from './session-parts.ts'
 import { sharesPlan, type TopicShares, W_SHARE_ACKS, W_SHARE_RECORDS } from './topic-shares.ts'
 
 /** Why a stream took no more. */
-export type Stop = 'needs_more' | 'held' | 'window_full'
+export type Stop = 'needs_more' | 'held' | 'window_full' | 'logging_in'
 
 const PRODUCE_WANTED = ['acks', 'topicData.partitionData.records'] as const // as W_SHARE_ACKS and W_SHARE_RECORDS
 
@@ -133,6 +133,7 @@ export class RequestStream implements SkimSink {
       at = next
     }
     if (at > runFrom) this.#parts.outbox.toBroker(bytes, runFrom, at)
+    if ((this.stop as Stop) === 'logging_in') this.#parts.ownLogin.beginIfDue(nowMs)
     this.#parts.age.bytesForwarded(at - from, nowMs)
     return at
   }
@@ -237,6 +238,10 @@ export class RequestStream implements SkimSink {
       if (to - from < FIRST_BYTES) return from
       this.#screen(bytes, from, to)
     }
+    if (this.#parts.ownLogin.blocks(nowMs) || this.#parts.clientLogin.busy) {
+      this.stop = 'logging_in'
+      return from
+    }
     if (this.#parts.sasl.rawTokens && !this.#tokensAreOver(view, from, to)) return this.#rawToken(bytes, view, from, to)
     const hasHead = readRequestHead(bytes, view, from, to, this.#head)
     refuseTooLarge(view, from, to, this.#parts.context.frameBytesMax)
@@ -246,6 +251,8 @@ export class RequestStream implements SkimSink {
       return from
     }
     if (!this.#wholeEnough(from, to)) return from
+    const refusal = this.#parts.clientLogin.refusal(this.#head.apiKey)
+    if (refusal !== undefined) throw new ClientRefused('client_login_failed', refusal)
     this.#parts.facts.sawClientId(bytes, this.#head.clientIdOffset, this.#head.clientIdLength)
     if (!this.#look.look(this.#head, bytes, view, from, to, nowMs)) return from
     if (!this.#mayGo(nowMs)) {
@@ -340,11 +347,23 @@ export class RequestStream implements SkimSink {
       if (head.bodyOffset < 0) return this.#refuseApiVersions(frameEnd)
       const software = softwareOf(head.apiVersion, bytes, head.bodyOffset, frameEnd)
       if (software !== undefined) this.#parts.facts.sawSoftware(software.name, software.version)
+    } else if (this.#parts.clientLogin.mode !== 'pass') {
+      return this.#takeLogin(bytes, frameEnd, nowMs)
     } else if (head.bodyOffset >= 0) {
       this.#saslStep = this.#parts.sasl.sawRequest(head.apiKey, head.apiVersion, bytes, head.bodyOffset, frameEnd)
     }
     this.#bodyLeft = 0
     this.#finish(nowMs)
+    return frameEnd
+  }
+
+  /** A login that does not go to the broker. */
+  #takeLogin(bytes: Uint8Array, frameEnd: number, nowMs: number): number {
+    const { apiKey, apiVersion, correlationId, bodyOffset } = this.#head
+    if (bodyOffset < 0) throw new ProtocolError('unknown_version', `SASL v${apiVersion} was not offered to this client`)
+    this.#bodyLeft = 0
+    this.#swallowed = true
+    this.#parts.clientLogin.take(apiKey, apiVersion, correlationId, bytes.slice(bodyOffset, frameEnd), nowMs)
     return frameEnd
   }
 

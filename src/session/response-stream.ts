@@ -82,7 +82,9 @@ export class ResponseStream {
         this.#parts.mutations.finish(head.mutation, undefined, nowMs)
         this.#parts.age.answerDelivered(nowMs)
       }
+      const { ending } = head
       this.#parts.inFlight.shift()
+      if (ending !== undefined) this.#parts.outbox.leave('client_login_failed', ending)
     }
   }
 
@@ -98,6 +100,7 @@ export class ResponseStream {
     }
     const frameBytes = size + 4
     const visibleEnd = Math.min(to, from + frameBytes)
+    if (expected.isOwn) return this.#own(bytes, from, visibleEnd, frameBytes, expected, nowMs)
     if (expected.apiKey === API_KEY.ApiVersions)
       return this.#apiVersions(bytes, from, visibleEnd, frameBytes, expected, nowMs)
     const plan = responsePlan(expected.apiKey, expected.version, expected.tellsTopics)
@@ -119,6 +122,26 @@ export class ResponseStream {
         )
     }
     return this.#planned(plan, expected, bytes, view, from, bodyAt, visibleEnd, frameBytes, nowMs)
+  }
+
+  /** The answer to a login of our own: the client sees nothing of it. */
+  #own(
+    bytes: Uint8Array,
+    from: number,
+    visibleEnd: number,
+    frameBytes: number,
+    { apiKey, version }: Expected,
+    nowMs: number,
+  ): number {
+    if (frameBytes > REWRITE_BYTES_MAX)
+      throw new ProtocolError('bad_length', 'an answer to our login out of all proportion')
+    if (visibleEnd - from < frameBytes) return from
+    if (from > this.#runFrom) this.#parts.outbox.toClient(bytes, this.#runFrom, from)
+    this.#runFrom = visibleEnd
+    const bodyAt = responseBodyOffset(bytes, from, visibleEnd, apiKey, version)
+    this.#parts.inFlight.shift()
+    this.#parts.ownLogin.answered(apiKey, version, bytes.slice(bodyAt, visibleEnd), nowMs)
+    return visibleEnd
   }
 
   /** An answer whose fields are known: skim it, and if it names brokers, not before their part is in sight. */

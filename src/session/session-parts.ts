@@ -1,5 +1,7 @@
 /** What the two streams of one session share. */
+
 import type { ClientFacts } from './client-facts.ts'
+import type { ClientLogin } from './client-login.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import type { SessionContext } from './context.ts'
 import type { FrameAge } from './frame-age.ts'
@@ -7,6 +9,7 @@ import type { InFlight } from './in-flight.ts'
 import type { MutationGate } from './mutation-gate.ts'
 import type { SaslObserver } from './observe-sasl.ts'
 import type { Outbox } from './outbox.ts'
+import type { OwnLogin } from './own-login.ts'
 import type { TopicTracking } from './topic-tracking.ts'
 
 /** What a connection has done so far. */
@@ -74,6 +77,8 @@ export interface SessionParts {
   readonly estimates: Estimates
   readonly outbox: Outbox
   readonly mutations: MutationGate
+  readonly ownLogin: OwnLogin
+  readonly clientLogin: ClientLogin
   /** Made when a quota first asks for topics. */
   tracking: TopicTracking | undefined
 }

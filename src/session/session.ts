@@ -9,6 +9,7 @@ import { ProtocolError } from 'kafka-protocol-codec'
 import { IN_FLIGHT_MAX } from '../bounds.ts'
 import type { Identity } from '../policy/identity.ts'
 import { ClientFacts, type Origin } from './client-facts.ts'
+import { ClientLogin } from './client-login.ts'
 import { ConnectionGate } from './connection-gate.ts'
 import type { SessionContext } from './context.ts'
 import type { CloseReason } from './counters.ts'
@@ -18,13 +19,14 @@ import { InFlight } from './in-flight.ts'
 import { MutationGate } from './mutation-gate.ts'
 import { SaslObserver } from './observe-sasl.ts'
 import type { Outbox } from './outbox.ts'
+import { OwnLogin } from './own-login.ts'
 import { RequestStream } from './request-stream.ts'
 import { ResponseStream } from './response-stream.ts'
 import { noEstimates, noTotals, type SessionParts, type SessionTotals } from './session-parts.ts'
 import { type State, transition } from './states.ts'
 
 /** Why the client's bytes are not taken further, as far as the session is concerned. */
-export type ClientBlock = 'none' | 'held' | 'window_full'
+export type ClientBlock = 'none' | 'held' | 'window_full' | 'logging_in'
 
 export class Session {
   readonly totals: SessionTotals = noTotals()
@@ -49,6 +51,10 @@ export class Session {
       this.#facts.sawPrincipal(principal)
       outbox.identified()
     })
+    const ownLogin = new OwnLogin(context.login, this.#inFlight, outbox, (detail, atMs) => {
+      this.closed(atMs)
+      outbox.close('broker_login_failed', detail)
+    })
     const parts: SessionParts = {
       context,
       facts: this.#facts,
@@ -60,11 +66,25 @@ export class Session {
       estimates: noEstimates(),
       outbox,
       mutations: new MutationGate(this.#facts, context.topics),
+      ownLogin,
+      clientLogin: this.#clientLogin(context),
       tracking: undefined,
     }
     this.#parts = parts
     this.#requests = new RequestStream(parts)
     this.#answers = new ResponseStream(parts)
+  }
+
+  #clientLogin({ login, verifier }: SessionContext): ClientLogin {
+    const mode = verifier !== undefined ? 'verify' : login === undefined ? 'pass' : 'refuse'
+    return new ClientLogin(mode, verifier, this.#inFlight, {
+      replied: (nowMs) => this.#answers.sendReplies(nowMs),
+      believed: (principal) => {
+        this.#facts.sawPrincipal(principal)
+        this.#outbox.identified()
+      },
+      resume: () => this.#outbox.resume(),
+    })
   }
 
   get identity(): Identity {
@@ -103,6 +123,18 @@ export class Session {
 
   get brokerMidFrame(): boolean {
     return this.#answers.midFrame
+  }
+
+  /** The broker is there: where we log in ourselves, that begins. */
+  brokerConnected(nowMs: number): void {
+    if (this.#state !== 'closed') this.#parts.ownLogin.connected(nowMs)
+  }
+
+  /** What the clock brings, about once a second. */
+  tick(nowMs: number): void {
+    const { ownLogin } = this.#parts
+    ownLogin.tick(nowMs)
+    if (!this.#requests.midFrame && this.#state === 'forwarding') ownLogin.beginIfDue(nowMs)
   }
 
   /** The client's socket had nothing for a while before these bytes: they are fresh. */
@@ -173,6 +205,8 @@ export class Session {
       this.#inFlight.shift()
     }
     this.#gate.close(nowMs)
+    this.#parts.ownLogin.close()
+    this.#parts.clientLogin.close()
     this.#parts.tracking?.close()
     this.#facts.forget()
   }

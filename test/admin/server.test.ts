@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
 import { answerTo } from '../../src/admin/routes.ts'
-import { type Admin, AdminListenError, type AdminOptions, startAdmin } from '../../src/admin/server.ts'
+import { type Admin, AdminListenError, type AdminOptions, isToken, startAdmin } from '../../src/admin/server.ts'
 import type { ReloadOutcome, SluiceStatus } from '../../src/sluice.ts'
 
 const READY: SluiceStatus = {
@@ -185,6 +185,44 @@ describe('POST /api/reload', () => {
       if (code === 403) assert.match(answer.body, new RegExp(`not from ${peer}`))
     }
     assert.equal(reloads, 4)
+  })
+
+  test('is for others with the token, and only with the right one', async () => {
+    const reload = (): ReloadOutcome => ({ kind: 'reloaded', quotas: [] })
+    const insight = { explain: () => ({}), policy: () => ({}), observed: () => ({}) }
+    const metrics = { contentType: '', text: () => Promise.resolve('') }
+    const sources = { metrics, status: () => READY, reload, insight }
+    const asker = { peer: '10.0.0.7', origin: undefined, host: 'sluice', query: new URLSearchParams() }
+    for (const [method, path] of [
+      ['POST', '/api/reload'],
+      ['GET', '/api/status'],
+      ['GET', '/api/explain'],
+    ] as const) {
+      const question = { ...asker, method, path }
+      assert.equal((await answerTo({ ...question, hasToken: true }, sources)).code, 200)
+      assert.equal((await answerTo({ ...question, hasToken: false }, sources)).code, 403)
+    }
+    for (const path of ['/healthz', '/readyz', '/metrics']) {
+      const question = { ...asker, method: 'GET', path }
+      assert.equal((await answerTo(question, sources)).code, 200, path)
+    }
+  })
+
+  test('the token comes as a bearer', () => {
+    const cases: readonly (readonly [string | undefined, string | undefined, boolean])[] = [
+      ['Bearer abc', 'abc', true],
+      ['bearer  abc', 'abc', true],
+      ['Bearer abd', 'abc', false],
+      ['Bearer abcd', 'abc', false],
+      ['Basic abc', 'abc', false],
+      ['Bearer ', '', false],
+      [undefined, 'abc', false],
+      ['Bearer abc', undefined, false],
+      ['Bearer undefined', undefined, false],
+    ]
+    for (const [authorization, token, isRight] of cases) {
+      assert.equal(isToken(authorization, token), isRight, `${authorization} for ${token}`)
+    }
   })
 
   test('is not to be read', async () => {

@@ -89,6 +89,7 @@ function measure(pair: Pair, limited: boolean): number {
       sent.bytes += to - from
     },
     resume() {},
+    leave() {},
     identified() {},
     belowFloor() {},
     close(reason: string, detail: string) {

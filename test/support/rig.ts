@@ -13,9 +13,11 @@ import { behaviourOf, type ClientOverride } from '../../src/policy/client-librar
 import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
 import type { Origin } from '../../src/session/client-facts.ts'
+import type { Verifier } from '../../src/session/client-login.ts'
 import type { SessionContext } from '../../src/session/context.ts'
 import { type CloseReason, Counters } from '../../src/session/counters.ts'
 import type { Outbox } from '../../src/session/outbox.ts'
+import type { LoginTokens } from '../../src/session/own-login.ts'
 import { Session } from '../../src/session/session.ts'
 
 export interface RigOptions {
@@ -32,6 +34,9 @@ export interface RigOptions {
   readonly clients?: readonly ClientOverride[]
   readonly origin?: Partial<Origin>
   readonly labels?: Readonly<Record<string, string>>
+  /** We log in at the broker; tell it with `connected`. */
+  readonly login?: LoginTokens
+  readonly verifier?: Verifier
 }
 
 /** What rigs of one process share. */
@@ -122,6 +127,23 @@ export class Rig implements Outbox {
     return this.#resumed()
   }
 
+  /** The broker is there. */
+  connected(): this {
+    this.session.brokerConnected(this.nowMs)
+    return this.#resumed()
+  }
+
+  /** Once a second. */
+  tick(): this {
+    this.session.tick(this.nowMs)
+    return this.#resumed()
+  }
+
+  /** Whatever was asked to be looked at again, outside of a call, is. */
+  resumed(): this {
+    return this.#resumed()
+  }
+
   /** A listener has come up: the broker's bytes are offered again. */
   listenerReady(): this {
     return this.broker(NOTHING)
@@ -203,6 +225,13 @@ export class Rig implements Outbox {
     this.closed = { reason, detail }
   }
 
+  /** Why the session wants to end once everything was delivered. */
+  left: { reason: CloseReason; detail: string } | undefined
+
+  leave(reason: CloseReason, detail: string): void {
+    this.left ??= { reason, detail }
+  }
+
   resume(): void {
     this.#clock.toResume.add(this)
   }
@@ -224,6 +253,8 @@ function contextOf({
   clients = [],
   frameBytesMax = 104_857_600,
   labels = {},
+  login,
+  verifier,
 }: RigOptions): SessionContext {
   const book = new AddressBook(brokersMax)
   for (const [nodeId, port] of Object.entries(brokers)) {
@@ -241,6 +272,8 @@ function contextOf({
     behaviourOf: (software) => behaviourOf(software, clients),
     frameBytesMax,
     labels,
+    login,
+    verifier,
   }
 }
 

@@ -13,7 +13,7 @@ export const addressProvider: KafkaProvider = {
   unavailable: async ({ upstream }: KafkaOptions) => (upstream === undefined ? 'no address was given' : undefined),
   async start({ upstream = '', listeners }: KafkaOptions): Promise<KafkaCluster> {
     // Behind a login we cannot look from here; the applications will.
-    const brokers = listeners === 'SASL_PLAINTEXT' ? [] : await lookAt(upstream)
+    const brokers = listeners !== undefined && listeners !== 'PLAINTEXT' ? [] : await lookAt(upstream)
     const refuse = (): Promise<never> =>
       Promise.reject(new Error(`the Kafka at ${upstream} is not ours to start and stop brokers of`))
     return {

@@ -6,14 +6,17 @@
 /** The release that everything is tried against unless asked otherwise. */
 export const KAFKA_VERSION = '4.4.0'
 
+/** Kafka's names. */
+export type SecurityProtocol = 'PLAINTEXT' | 'SASL_PLAINTEXT' | 'SSL' | 'SASL_SSL'
+
 export interface KafkaOptions {
   /** A Kafka that runs already, `host:port[,…]`: nothing is started, nothing is stopped. */
   readonly upstream?: string | undefined
   /** How many brokers, node ids 1…n. One broker is its own controller; more get a controller beside them. */
   readonly brokers?: number | undefined
   readonly version?: string | undefined
-  /** What clients meet; between brokers and for `internalBootstrap` it is always PLAINTEXT. */
-  readonly listeners?: 'PLAINTEXT' | 'SASL_PLAINTEXT' | undefined
+  /** What clients meet (certificates come in `properties`); between brokers and for `internalBootstrap` it is always PLAINTEXT. */
+  readonly listeners?: SecurityProtocol | undefined
   /** User name → password, good for PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512. */
   readonly saslUsers?: Readonly<Record<string, string>> | undefined
   /** Server properties on top of ours, for every broker. */

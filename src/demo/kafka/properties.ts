@@ -4,6 +4,7 @@
  * is the quorum's. So whoever is connected to the CLIENT port is a client, which tests rely on.
  */
 import { randomBytes } from 'node:crypto'
+import type { SecurityProtocol } from './cluster.ts'
 
 export interface NodePlan {
   readonly id: number
@@ -23,7 +24,7 @@ export interface ClusterPlan {
   readonly brokersCount: number
   /** `id@host:port` of the one controller. */
   readonly controllerVoter: string
-  readonly listeners: 'PLAINTEXT' | 'SASL_PLAINTEXT'
+  readonly listeners: SecurityProtocol
   readonly saslUsers: Readonly<Record<string, string>>
   readonly properties: Readonly<Record<string, string>>
 }
@@ -41,7 +42,7 @@ export function serverProperties(cluster: ClusterPlan, node: NodePlan): Properti
     'controller.quorum.voters': cluster.controllerVoter,
     'log.dirs': node.dataDirectory,
     ...smallClusterProperties(cluster.brokersCount),
-    ...(cluster.listeners === 'SASL_PLAINTEXT' ? saslProperties(cluster.saslUsers) : {}),
+    ...(cluster.listeners.startsWith('SASL_') ? saslProperties(cluster.saslUsers) : {}),
     ...cluster.properties,
   }
 }

@@ -1,0 +1,169 @@
+/**
+ * The login of a client, where it does not go through to the broker: verified by us (`listen.sasl`), or refused, because we log in
+ * at the broker ourselves and ask nobody who they are. The answers are Kafka's own, and wait their turn in the ring.
+ *
+ *     SaslHandshake ──▶ agreed ── SaslAuthenticate ──▶ (verify) ── challenge ──▶ … ──▶ known
+ *                                                         └── refused: answered, then the connection ends
+ */
+import { API_KEY, apiSchema, decode, ERROR_CODE, encodeResponse, type Struct } from 'kafka-protocol-codec'
+import type { InFlight } from './in-flight.ts'
+
+/** What a verification comes to. */
+export type VerifyStep =
+  | { readonly kind: 'challenge'; readonly token: Uint8Array }
+  | { readonly kind: 'accepted'; readonly token: Uint8Array; readonly principal: string }
+  /** `message` is for the client and tells nothing that it should not know. */
+  | { readonly kind: 'refused'; readonly message: string }
+
+/** One login under way. */
+export interface Verification {
+  /** A token of the client; `step` is told at once or later, once. */
+  receive(token: Uint8Array, step: (step: VerifyStep, nowMs: number) => void): void
+}
+
+/** Who verifies, for every session. */
+export interface Verifier {
+  readonly mechanisms: readonly string[]
+  begin(mechanism: string): Verification
+}
+
+/** `pass`: logins are the broker's affair. */
+export type LoginMode = 'pass' | 'verify' | 'refuse'
+
+/** What a session lets its client's login do. */
+export interface LoginActions {
+  /** Sends the answers of ours whose turn has come. */
+  replied(nowMs: number): void
+  believed(principal: string): void
+  /** A verification is over: the client's next bytes may be looked at. */
+  resume(): void
+}
+
+const NOTHING = new Uint8Array(0)
+const HANDSHAKE_VERSION_MIN = 1
+
+export class ClientLogin {
+  readonly mode: LoginMode
+  readonly #verifier: Verifier | undefined
+  readonly #inFlight: InFlight
+  readonly #actions: LoginActions
+  #verification: Verification | undefined
+  #mechanism = ''
+  #principal: string | undefined
+  #isVerifying = false
+  /** It was refused: nothing more is taken, and the connection ends with the answer. */
+  #isRefused = false
+  #isOver = false
+
+  constructor(mode: LoginMode, verifier: Verifier | undefined, inFlight: InFlight, actions: LoginActions) {
+    this.mode = mode
+    this.#verifier = verifier
+    this.#inFlight = inFlight
+    this.#actions = actions
+  }
+
+  /** The client's next request waits. */
+  get busy(): boolean {
+    return this.#isVerifying || this.#isRefused
+  }
+
+  /** Why a request may not go to the broker; undefined where it may. */
+  refusal(apiKey: number): string | undefined {
+    if (this.mode !== 'verify' || this.#principal !== undefined || apiKey === API_KEY.ApiVersions || isSasl(apiKey)) {
+      return undefined
+    }
+    const api = apiSchema(apiKey)?.name ?? `API ${apiKey}`
+    return `a client asks for ${api} without a login (listen.sasl): set security.protocol to SASL_SSL or SASL_PLAINTEXT in it, with a user of the file`
+  }
+
+  /** SaslHandshake or SaslAuthenticate, whole; answered here, now or later. */
+  take(apiKey: number, version: number, correlationId: number, body: Uint8Array, nowMs: number): void {
+    const schema = apiSchema(apiKey)
+    if (schema === undefined) throw new Error('no SASL request')
+    const answer = (value: Struct, ending?: string): void => {
+      const expected = this.#inFlight.push()
+      expected.apiKey = apiKey
+      expected.version = version
+      expected.correlationId = correlationId
+      expected.reply = encodeResponse(apiKey, version, correlationId, value)
+      expected.ending = ending
+      this.#isRefused ||= ending !== undefined
+    }
+    const { value } = decode(schema.request, version, body)
+    if (apiKey === API_KEY.SaslHandshake) this.#shakeHands(version, String(value['mechanism']), answer)
+    else this.#authenticate(value['authBytes'] as Uint8Array, answer)
+    if (!this.#isVerifying) this.#actions.replied(nowMs)
+  }
+
+  /** The connection is over. */
+  close(): void {
+    this.#isOver = true
+    this.#verification = undefined
+  }
+
+  #shakeHands(version: number, mechanism: string, answer: Answer): void {
+    const mechanisms = [...(this.#verifier?.mechanisms ?? [])]
+    if (this.mode === 'refuse') {
+      answer({ errorCode: ERROR_CODE.ILLEGAL_SASL_STATE, mechanisms }, WE_LOG_IN)
+    } else if (!mechanisms.includes(mechanism)) {
+      const detail = `a client wants to log in by ${mechanism.slice(0, 50)}; listen.sasl takes ${mechanisms.join(', ')}`
+      answer({ errorCode: ERROR_CODE.UNSUPPORTED_SASL_MECHANISM, mechanisms }, detail)
+    } else if (version < HANDSHAKE_VERSION_MIN) {
+      const detail =
+        'a client logs in as Kafka 0.10 did (SaslHandshake v0), which listen.sasl does not verify; use a newer client'
+      answer({ errorCode: ERROR_CODE.UNSUPPORTED_VERSION, mechanisms }, detail)
+    } else {
+      this.#mechanism = mechanism
+      this.#verification = this.#verifier?.begin(mechanism)
+      answer({ errorCode: ERROR_CODE.NONE, mechanisms })
+    }
+  }
+
+  #authenticate(token: Uint8Array, answer: Answer): void {
+    const verification = this.#verification
+    if (verification === undefined) {
+      const detail = this.mode === 'refuse' ? WE_LOG_IN : 'a client sends a SASL token before it has named a mechanism'
+      answer(refused(ERROR_CODE.ILLEGAL_SASL_STATE, 'SaslAuthenticate request received without a handshake'), detail)
+      return
+    }
+    this.#isVerifying = true
+    verification.receive(token, (step, nowMs) => {
+      if (this.#isOver) return
+      this.#isVerifying = false
+      this.#answer(step, answer)
+      this.#actions.replied(nowMs)
+      this.#actions.resume()
+    })
+  }
+
+  #answer(step: VerifyStep, answer: Answer): void {
+    if (step.kind === 'challenge') {
+      answer({ errorCode: ERROR_CODE.NONE, errorMessage: null, authBytes: step.token })
+      return
+    }
+    this.#verification = undefined
+    // As Kafka: a client may log in again, and only as the same user.
+    if (step.kind === 'accepted' && (this.#principal ?? step.principal) === step.principal) {
+      if (this.#principal === undefined) this.#actions.believed(step.principal)
+      this.#principal = step.principal
+      answer({ errorCode: ERROR_CODE.NONE, errorMessage: null, authBytes: step.token })
+      return
+    }
+    const message = step.kind === 'refused' ? step.message : 'Cannot change principals during re-authentication'
+    const detail = `a login by ${this.#mechanism} was refused: the user is not in listen.sasl.usersFile, or the password is another`
+    answer(refused(ERROR_CODE.SASL_AUTHENTICATION_FAILED, message), detail)
+  }
+}
+
+type Answer = (value: Struct, ending?: string) => void
+
+const WE_LOG_IN =
+  'a client logs in itself, but the sluice does that for it (upstream.sasl) and takes no logins: set security.protocol to PLAINTEXT or SSL in the client, or configure listen.sasl'
+
+function refused(errorCode: number, errorMessage: string): Struct {
+  return { errorCode, errorMessage, authBytes: NOTHING }
+}
+
+function isSasl(apiKey: number): boolean {
+  return apiKey === API_KEY.SaslHandshake || apiKey === API_KEY.SaslAuthenticate
+}
