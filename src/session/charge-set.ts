@@ -63,7 +63,8 @@ export class ChargeSet {
 
   /** Whether something is charged in this dimension. */
   measures(dimension: RateDimension): boolean {
-    return this.#lines.some((line) => line.dimension === dimension)
+    for (const line of this.#lines) if (line.dimension === dimension) return true
+    return false
   }
 
   retain(): this {

@@ -10,6 +10,7 @@ import type { QuotaRule } from '../../src/policy/quota-rule.ts'
 import { anyExchange, below, type Exchange } from '../support/conversation.ts'
 import { bytesOf, concat, rawToken, request } from '../support/frames.ts'
 import { Rig } from '../support/rig.ts'
+import { rule } from '../support/rules.ts'
 import { type Random, seededRandom } from '../support/vectors.ts'
 
 const INSPECTED: readonly ApiName[] = ['ApiVersions', 'SaslHandshake', 'SaslAuthenticate', 'Produce', 'Fetch']
@@ -32,6 +33,23 @@ const LIMITED: readonly QuotaRule[] = [
     overrides: [],
     mode: 'enforce',
   },
+]
+const SHARE = { by: ['clientId'], weight: 1, priority: 'normal', minimum: 0.1 } as const
+/** What looks into requests, waits in lines and gauges, and refuses. */
+const LIMITED_IN_ALL: readonly QuotaRule[] = [
+  ...LIMITED,
+  rule({ produceBytes: 900, fetchBytes: 900, fetchRecords: 50, requests: 40 }, { name: 'topics', per: ['topic'] }),
+  rule({ produceBytes: 900, fetchBytes: 900 }, { name: 'divided', match: { topic: ['*'] }, per: [], share: SHARE }),
+  rule({ produceRecords: 50, fetchRecords: 50, joins: 1, commits: 2 }, { name: 'groups', per: ['group'] }),
+  rule({ mutations: 2 }, { name: 'mutations' }),
+  rule({ mutations: 3 }, { name: 'divided mutations', per: [], share: SHARE }),
+  rule({ inFlight: 2, connections: 1, newConnections: 1 }, { name: 'levels', per: ['principal'] }),
+  rule({ inFlight: 2, requests: 1, newConnections: 1 }, { name: 'observed', mode: 'observe' }),
+]
+const POLICIES = [[], LIMITED, LIMITED_IN_ALL]
+const LOOKED_INTO: readonly ApiName[] = [
+  ...(['Produce', 'Fetch', 'ShareFetch', 'CreateTopics', 'DeleteTopics', 'CreatePartitions', 'JoinGroup'] as const),
+  ...(['OffsetFetch', 'OffsetCommit', 'ConsumerGroupHeartbeat', 'LeaveGroup', 'ShareAcknowledge', 'Metadata'] as const),
 ]
 const INTERESTING = [0, 1, 2, 0x16, 0x60, 0x7e, 0x7f, 0x80, 0xfe, 0xff]
 
@@ -61,7 +79,8 @@ function hand(rig: Rig, side: 'client' | 'broker', bytes: Uint8Array, random: Ra
   for (let at = 0; at < bytes.length && rig.closed === undefined; at += size) {
     if (side === 'client') rig.client(bytes.slice(at, at + size))
     else rig.broker(bytes.slice(at, at + size))
-    if (random() < 0.2) rig.pass(below(random, 5000))
+    if (random() < 0.2 && rig.closed === undefined) rig.pass(below(random, 5000))
+    if (random() < 0.05 && rig.closed === undefined) rig.policy(POLICIES[below(random, POLICIES.length)]!)
   }
 }
 
@@ -73,18 +92,21 @@ function assertSane(rig: Rig, bytesIn: { client: number; broker: number }): void
   assert.ok(rig.sentToClient().length <= 3 * (bytesIn.broker + bytesIn.client) + 100)
   rig.session.closed(rig.nowMs)
   rig.context.buckets.sweep(rig.nowMs + 1e12, 1000)
+  for (const { queuedMs, quota } of rig.context.buckets.entries(rig.nowMs + 1e12)) assert.equal(queuedMs, 0, quota)
+  for (let i = 0; i < 20; i++) rig.context.buckets.sweep(rig.nowMs + 1e12, 1000)
   assert.equal(rig.context.buckets.size, 0, 'a bucket is still held')
+  assert.equal(rig.context.levels.size, 0, 'a gauge is still held')
 }
 
 function exchanges(random: Random): Exchange[] {
-  const only = [undefined, INSPECTED, REWRITTEN][below(random, 3)]
+  const only = [undefined, INSPECTED, REWRITTEN, LOOKED_INTO][below(random, 4)]
   return Array.from({ length: 1 + below(random, 5) }, (_, i) => anyExchange(i, random, only, true))
 }
 
-const anyLife = fc.tuple(fc.integer(), fc.boolean())
-const rigOf = (isLimited: boolean): Rig =>
+const anyLife = fc.tuple(fc.integer(), fc.constantFrom(...POLICIES))
+const rigOf = (rules: readonly QuotaRule[]): Rig =>
   new Rig({
-    rules: isLimited ? LIMITED : [],
+    rules,
     frameBytesMax: 100_000,
     brokers: { 0: 19_092, 1: 19_093 },
     brokersMax: 20,
@@ -93,11 +115,15 @@ const rigOf = (isLimited: boolean): Rig =>
 describe('a session among the hostile', () => {
   test('survives any noise from a client', () => {
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 6 }), fc.boolean(), (chunks, isLimited) => {
-        const rig = rigOf(isLimited)
-        for (const chunk of chunks) if (rig.closed === undefined) rig.client(chunk).pass(100)
-        assertSane(rig, { client: concat(...chunks).length, broker: 0 })
-      }),
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 6 }),
+        fc.constantFrom(...POLICIES),
+        (chunks, rules) => {
+          const rig = rigOf(rules)
+          for (const chunk of chunks) if (rig.closed === undefined) rig.client(chunk).pass(100)
+          assertSane(rig, { client: concat(...chunks).length, broker: 0 })
+        },
+      ),
       { numRuns: 500 },
     )
   })
@@ -106,7 +132,7 @@ describe('a session among the hostile', () => {
     fc.assert(
       fc.property(fc.integer(), fc.uint8Array({ maxLength: 300 }), (seed, bytes) => {
         const random = seededRandom(seed)
-        const rig = rigOf(false)
+        const rig = rigOf([])
         const asked = concat(...exchanges(random).map((each) => each.request))
         hand(rig, 'client', asked, random)
         hand(rig, 'broker', bytes, random)
@@ -118,9 +144,9 @@ describe('a session among the hostile', () => {
 
   test('survives requests with bytes changed, left out or put in', () => {
     fc.assert(
-      fc.property(anyLife, ([seed, isLimited]) => {
+      fc.property(anyLife, ([seed, rules]) => {
         const random = seededRandom(seed)
-        const rig = rigOf(isLimited)
+        const rig = rigOf(rules)
         const head = random() < 0.7 ? request('Metadata', 9) : new Uint8Array(0)
         const bytes = concat(head, ...exchanges(random).map((each) => mutate(each.request, random)))
         hand(rig, 'client', bytes, random)
@@ -132,9 +158,9 @@ describe('a session among the hostile', () => {
 
   test('survives answers with bytes changed, left out or put in', () => {
     fc.assert(
-      fc.property(anyLife, ([seed, isLimited]) => {
+      fc.property(anyLife, ([seed, rules]) => {
         const random = seededRandom(seed)
-        const rig = rigOf(isLimited)
+        const rig = rigOf(rules)
         const talk = exchanges(random)
         const asked = concat(...talk.map((each) => each.request))
         rig.client(asked)
@@ -153,7 +179,7 @@ describe('a session among the hostile', () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         const random = seededRandom(seed)
-        const rig = rigOf(false)
+        const rig = rigOf([])
         const mechanism = ['PLAIN', 'SCRAM-SHA-256', 'OAUTHBEARER', 'GSSAPI', ''][below(random, 5)] ?? ''
         let client = 0
         let broker = 0
