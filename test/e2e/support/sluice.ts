@@ -37,6 +37,8 @@ export interface SluiceOptions {
   readonly flags?: readonly string[]
   /** Flags of Node, such as `--expose-gc`. */
   readonly nodeFlags?: readonly string[]
+  /** False: it is to be seen how it fails to become ready. */
+  readonly awaitReady?: boolean
 }
 
 export interface LogLine {
@@ -158,6 +160,7 @@ class SluiceProcess implements RunningSluice {
     const started = await this.#until('it listens', () => this.logs.find((line) => typeof line['listen'] === 'string'))
     this.bootstrap = String(started['listen'])
     this.adminUrl = String(started['admin'])
+    if (this.#options.awaitReady === false) return
     await this.#until('it is ready', async () => (await fetch(`${this.adminUrl}/readyz`)).ok)
   }
 
