@@ -3,8 +3,11 @@
  * asks for certificates (SSL); their certificates are made here and given as PEM.
  */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
+import { API_KEY, encodeRequest } from 'kafka-protocol-codec'
 import { formatVerifier } from '../../src/config/users-file.ts'
 import { createTopic, type KafkaCluster } from '../../src/demo/kafka/index.ts'
 import { verifierOf } from '../../src/net/user-verifier.ts'
@@ -298,11 +301,10 @@ test('a broker that asks for certificates (SSL)', async (t) => {
       await waitFor('it still produces', () => (client.latest?.acked ?? 0) > acked)
       await produces('java', scene, sluice.bootstrap, { producer: settings })
       const result = await client.stop()
-      assert.deepEqual(
-        [result.errors, result.disconnects, result.acked],
-        [0, 0, result.sent],
-        JSON.stringify(result.events),
-      )
+      // Localhost has two addresses and the sluice listens on one: Java may try the other first, for its bootstrap node (-1).
+      const lost = result.events.filter(({ kind, text }) => kind === 'disconnect' && !text.includes('Node -1 '))
+      assert.deepEqual([result.errors, lost, result.acked], [0, [], result.sent], JSON.stringify(result.events))
+      await asksByName(sluice.bootstrap, 'localhost', files.caFile, settings['ssl.keystore.location'])
       const metrics = await sluice.metrics()
       assert.ok(metrics.value('sluice_quota_used_total', { quota: 'of-principal' }) > 0)
       assert.ok(metrics.value('sluice_quota_used_total', { quota: 'of-sni' }) > 0)
@@ -310,6 +312,20 @@ test('a broker that asks for certificates (SSL)', async (t) => {
     },
   )
 })
+
+/** One request of a client that names the server it wants: Java does so only for names with a dot. */
+async function asksByName(bootstrap: string, servername: string, caFile: string, keyStoreFile: string): Promise<void> {
+  const own = readFileSync(keyStoreFile)
+  const port = Number(bootstrap.slice(bootstrap.lastIndexOf(':') + 1))
+  const socket = connectTls({ host: servername, port, servername, ca: readFileSync(caFile), key: own, cert: own })
+  try {
+    const header = { apiKey: API_KEY.Metadata, apiVersion: 1, correlationId: 1, clientId: 'by-name' }
+    socket.write(encodeRequest(header, { topics: [] }))
+    await once(socket, 'data')
+  } finally {
+    socket.destroy()
+  }
+}
 
 function ofPrincipal(principal: string): object {
   return { name: 'of-principal', limit: { requests: '10k/s' }, match: { principal } }
