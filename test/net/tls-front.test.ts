@@ -174,6 +174,7 @@ test('a certificate says who the client is, by the rules', async (t) => {
   const stranger = files.authority.issue({ subject: [['CN', 'stranger']] })
   const refused = await secure({ cert: stranger.certificate, key: stranger.key })
   await waitFor('it is closed', () => refused.closed, FAST)
+  await waitFor('it is said', () => scene.said('client_tls_failed').length > 0, FAST)
   assert.match(String(scene.said('client_tls_failed')[0]?.['msg']), /no rule .* says who "CN=stranger" is/)
 })
 
@@ -203,6 +204,7 @@ for (const [what, issue, message] of CLIENT_FAULTS) {
       const own = cert === undefined || key === undefined ? {} : { cert, key }
       const client = await secure({ ...own, minVersion: version, maxVersion: version }).catch(() => undefined)
       await waitFor('it is refused', () => scene.counted().client_tls_failed === 1, FAST)
+      await waitFor('it is said', () => scene.said('client_tls_failed').length > 0, FAST)
       assert.match(String(scene.said('client_tls_failed')[0]?.['msg']), message)
       client?.destroy()
     })
