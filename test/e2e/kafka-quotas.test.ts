@@ -106,8 +106,8 @@ async function importWithAndWithoutLogin(context: TestContext, kafka: KafkaClust
   const path = join(await temporaryDirectory(context), 'sluice.yaml')
   await writeFile(path, yaml)
   const checked = await runTool(process.execPath, [COMMAND, 'check-config', path])
-  assert.match(checked, /kafka-produce: produceBytes 6 kB\/s/)
-  assert.match(checked, /kafka-mutations: mutations unlimited/)
+  assert.match(checked, /kafka-produce\s+limits produceBytes to 6 kB\/s/)
+  assert.match(checked, /kafka-mutations\s+limits mutations to unlimited/)
 
   const asAdmin = ['--bootstrap', kafka.bootstrap, '--user', 'admin']
   const right = await passwordFile(context, PASSWORDS.admin)
