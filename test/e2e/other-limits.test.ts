@@ -19,7 +19,8 @@ const CONNECTIONS = 2
 const NEW_PER_SECOND = 3
 const JOINS_PER_SECOND = 1
 const MEMBERS = 4
-const COMMITS_PER_SECOND = 2
+/** Above the floor: Java has five commits under way, and none may be held longer than 2 s. */
+const COMMITS_PER_SECOND = 5
 const MUTATIONS_PER_SECOND = 4
 const TOPICS = 20
 /** Batches of 100 kB under 10 kB/s: one takes ten seconds, longer than a Fetch may be held. */
@@ -188,7 +189,7 @@ async function commits(context: TestContext, scene: Scene): Promise<void> {
     { errors: 0, timeouts: 0, disconnects: 0, rebalances: 0 },
   )
   const perSecond = (1000 * (committedMs().length - before)) / (toMs - fromMs)
-  await report(context, 'commits under 2/s', { perSecond, ofLimit: perSecond / COMMITS_PER_SECOND })
+  await report(context, `commits under ${COMMITS_PER_SECOND}/s`, { perSecond, ofLimit: perSecond / COMMITS_PER_SECOND })
   assertPaced(committedMs(), COMMITS_PER_SECOND)
   assert.ok(perSecond >= COMMITS_PER_SECOND / 2, `${perSecond} a second`)
 }
