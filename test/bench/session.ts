@@ -3,19 +3,11 @@
  * three quotas. `node -C source test/bench/session.ts`
  */
 import { API_KEY, encodeRequest, encodeResponse } from 'kafka-protocol-codec'
-import { GROUP_CLIENTS_MAX, TOPICS_MAX } from '../../src/bounds.ts'
-import { AddressBook } from '../../src/cluster/address-book.ts'
-import { GroupBook } from '../../src/cluster/group-book.ts'
-import { TopicBook } from '../../src/cluster/topic-book.ts'
-import { BucketTable } from '../../src/limiter/bucket-table.ts'
-import { LevelTable } from '../../src/limiter/level-table.ts'
-import { behaviourOf } from '../../src/policy/client-libraries.ts'
-import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { SessionContext } from '../../src/session/context.ts'
-import { Counters } from '../../src/session/counters.ts'
 import { Session } from '../../src/session/session.ts'
 import { recordBatch } from '../support/random-message.ts'
 import { seededRandom } from '../support/vectors.ts'
+import { contextOf } from './policy-scene.ts'
 
 const PIPELINED = 5
 
@@ -33,18 +25,7 @@ function context(limited: boolean): SessionContext {
         },
       ]
     : []
-  return {
-    policy: new PolicySet(rules as never),
-    buckets: new BucketTable(1000),
-    levels: new LevelTable(),
-    topics: new TopicBook(TOPICS_MAX),
-    groups: new GroupBook(GROUP_CLIENTS_MAX),
-    counters: new Counters(),
-    book: new AddressBook(10),
-    behaviourOf: (software) => behaviourOf(software, []),
-    frameBytesMax: 104_857_600,
-    labels: {},
-  }
+  return contextOf(rules as never)
 }
 
 interface Pair {

@@ -1,8 +1,8 @@
 /** Clients that produce or consume as fast as they can until they are told to stop, and what they say of it. */
 import type { ClientConfig } from '../../support/clients.ts'
-import { startClient } from '../../support/clients.ts'
 import { type PerfTool, startPerfConsumer, startPerfProducer } from '../../support/perf-tools.ts'
 import type { Surroundings } from '../../support/surroundings.ts'
+import { startProgram } from './program-flood.ts'
 
 /** Java with one connection is Kafka's own performance tool; all else are the programs in test/clients. */
 export const FLOOD_LIBRARIES = ['java', 'librdkafka', 'kafkajs', 'sarama', 'franz-go'] as const
@@ -83,7 +83,7 @@ export async function startProducers(context: Surroundings, config: FloodConfig)
   const bound =
     pendingBytes === undefined ? Number.POSITIVE_INFINITY : Math.min(pendingBytes, PENDING_BYTES_ALL / connections)
   const maxPending = Number.isFinite(bound) ? { maxPending: Math.floor(bound / recordBytes) } : {}
-  return fromProgram(context, library, 'produce', { ...programConfig(config), ...maxPending, producer: settings })
+  return startProgram(context, library, 'produce', { ...programConfig(config), ...maxPending, producer: settings })
 }
 
 /** Each of the connections reads the whole topic. */
@@ -100,7 +100,7 @@ export async function startConsumers(context: Surroundings, config: FloodConfig)
       }),
     )
   }
-  return fromProgram(context, library, 'consume', { ...programConfig(config), consumer: settings ?? {} })
+  return startProgram(context, library, 'consume', { ...programConfig(config), consumer: settings ?? {} })
 }
 
 function programConfig({ bootstrap, topic, clientId, connections, recordBytes }: FloodConfig): ClientConfig {
@@ -128,37 +128,6 @@ function fromTool(context: Surroundings, tool: PerfTool): Flood {
       const [timeouts, disconnects] = [tool.timeouts.length, tool.disconnects.length]
       await tool.kill()
       return { timeouts, disconnects, errors: 0, complaints: complaints.slice(0, COMPLAINTS_MAX) }
-    },
-  }
-}
-
-async function fromProgram(
-  context: Surroundings,
-  library: FloodLibrary,
-  mode: 'produce' | 'consume',
-  config: ClientConfig,
-): Promise<Flood> {
-  const client = await startClient(library, mode, config)
-  context.after(() => client.kill())
-  let ended: string | undefined
-  client.result.then(
-    () => {
-      ended = 'with its result'
-    },
-    (error: Error) => {
-      ended = error.message
-    },
-  )
-  return {
-    get ended() {
-      return ended
-    },
-    says: () => JSON.stringify([client.latest, ...client.events.slice(-COMPLAINTS_MAX)]),
-    stop: async () => {
-      const { timeouts, disconnects, errors, events } = await client.stop()
-      const complaints = events.filter(({ kind }) => ['timeout', 'disconnect', 'error'].includes(kind))
-      const texts = complaints.slice(0, COMPLAINTS_MAX).map(({ kind, text }) => `${kind}: ${text}`)
-      return { timeouts, disconnects, errors, complaints: texts }
     },
   }
 }
