@@ -1,6 +1,6 @@
 /**
- * `npm test`: all tests, the quick ones in parallel, then those with real Kafka and real clients one file after the other,
- * because their brokers and floods want the machine for themselves. What was skipped is named at the end, with its reason.
+ * `npm test`: all tests, the quick ones in parallel, then those with real Kafka and real clients, at last one after the other
+ * those that measure, because they want the machine for themselves. What was skipped is named at the end, with its reason.
  *
  *   node -C source test/run.ts [--fast | --e2e] [--no-coverage] [words that a file's path must contain …]
  *   node -C source test/run.ts --prepare     fetches and builds what the slow tests need, and says what is missing
@@ -21,7 +21,14 @@ const ROOT = resolve(import.meta.dirname, '..')
 const TEST_FILES = ['test/**/*.test.ts', 'protocol/**/*.test.ts']
 /** Files that start Kafka, or take long. */
 const SLOW = /^test\/(e2e|clients)\/|^test\/demo\/(kafka-cluster|demo\.)/
+/** Of those, files that measure rates, counts in a second or memory: beside another file they would measure that one, too. */
+const MEASURES = /^test\/e2e\/(fair-share|limits-.*|memory|observe|other-limits|reload|shares)\.test/
 const FILES_AT_ONCE = Math.min(2, availableParallelism())
+const PARTS = [
+  { kind: 'fast', filesAtOnce: FILES_AT_ONCE },
+  { kind: 'slow', filesAtOnce: FILES_AT_ONCE },
+  { kind: 'measuring', filesAtOnce: 1 },
+] as const
 const FILE_MAX_MS = 20 * 60_000
 /** Of all lines in src and protocol/src that any test loaded. Raise it, never lower it. */
 const COVERED_LINES_MIN_PERCENT = 95
@@ -68,16 +75,22 @@ async function testAll(): Promise<number> {
     return 1
   }
   const totals: Totals = { sums: new Map(), skipped: [], lines: new Map(), failed: false }
-  const fast = files.filter((file) => !SLOW.test(file))
-  const slow = files.filter((file) => SLOW.test(file))
-  if (!flags.e2e) await runPart(fast, FILES_AT_ONCE, totals)
-  if (!flags.fast) await runPart(slow, 1, totals)
+  for (const { kind, filesAtOnce } of PARTS) {
+    if (kind === 'fast' ? flags.e2e : flags.fast) continue
+    const some = files.filter((file) => kindOf(file) === kind)
+    await runPart(some, filesAtOnce, totals)
+  }
   // The bar is for the whole; a part of the tests covers a part of the code.
   const whole = words.length === 0 && !flags.fast && !flags.e2e
   if (flags.coverage) reportCoverage(totals, whole)
   reportSkipped(totals)
   for (const name of SUMS) console.log(`ℹ ${name} ${totals.sums.get(name) ?? 0}`)
   return totals.failed || (totals.sums.get('tests') ?? 0) === 0 ? 1 : 0
+}
+
+function kindOf(file: string): (typeof PARTS)[number]['kind'] {
+  if (!SLOW.test(file)) return 'fast'
+  return MEASURES.test(file) ? 'measuring' : 'slow'
 }
 
 async function findFiles(): Promise<string[]> {
