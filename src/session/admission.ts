@@ -11,6 +11,7 @@ import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
 import { SASL_MARGIN_MS } from '../bounds.ts'
 import type { Waiter } from '../limiter/level-table.ts'
 import { isJoining } from '../policy/dimensions.ts'
+import { isFetch } from './api-kinds.ts'
 import type { ChargeSet } from './charge-set.ts'
 import { apiSlot } from './counters.ts'
 import { FrameCharge } from './frame-charge.ts'
@@ -134,7 +135,7 @@ export class Admission implements Waiter {
     const { estimates } = this.#parts
     if (apiKey === API_KEY.Produce) {
       reserved.producedRecords = Math.round(frameBytes * estimates.recordsPerProducedByte)
-    } else if (apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch) {
+    } else if (isFetch(apiKey)) {
       // As much as the last, or less in the measure in which it may bring less.
       const unlimited = estimates.fetchBytesMax === Number.POSITIVE_INFINITY
       const before = unlimited ? estimates.fetchedBytes : estimates.fetchBytesMax

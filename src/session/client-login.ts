@@ -6,6 +6,7 @@
  *                                                         └── refused: answered, then the connection ends
  */
 import { API_KEY, apiSchema, decode, ERROR_CODE, encodeResponse, type Struct } from 'kafka-protocol-codec'
+import { isSasl } from './api-kinds.ts'
 import type { InFlight } from './in-flight.ts'
 
 /** What a verification comes to. */
@@ -162,8 +163,4 @@ const WE_LOG_IN =
 
 function refused(errorCode: number, errorMessage: string): Struct {
   return { errorCode, errorMessage, authBytes: NOTHING }
-}
-
-function isSasl(apiKey: number): boolean {
-  return apiKey === API_KEY.SaslHandshake || apiKey === API_KEY.SaslAuthenticate
 }

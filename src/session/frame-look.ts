@@ -5,6 +5,7 @@
  */
 import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
+import { isFetch } from './api-kinds.ts'
 import { GroupPeek, namesGroup } from './group-of-request.ts'
 import type { Mutation } from './mutations.ts'
 import type { SessionParts } from './session-parts.ts'
@@ -49,9 +50,7 @@ export class FrameLook {
     if (bodyOffset < 0) return true
     if (namesGroup(apiKey) && !this.#lookAtGroup(head, bytes, view, from, to, nowMs)) return false
     if (apiKey === API_KEY.Produce) return this.#lookAtProduce(head, bytes, view, from, to, nowMs)
-    if (apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch) {
-      return this.#lookAtFetch(head, bytes, view, from, to, nowMs)
-    }
+    if (isFetch(apiKey)) return this.#lookAtFetch(head, bytes, view, from, to, nowMs)
     return this.#lookAtMutation(head, bytes, from, to, nowMs)
   }
 

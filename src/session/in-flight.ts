@@ -45,6 +45,9 @@ function blank(): Expected {
   }
 }
 
+/** What stands where no answer has been begun yet; nobody changes it. */
+export const NOTHING_EXPECTED: Expected = blank()
+
 export class InFlight {
   #ring: Expected[]
   #head = 0

@@ -8,8 +8,17 @@
  *
  * The tokens are made elsewhere: they take secrets, randomness and time.
  */
-import { API_KEY, apiSchema, decode, encodeRequest, type Struct } from 'kafka-protocol-codec'
-import { OWN_LOGIN_TIMEOUT_MS } from '../bounds.ts'
+import {
+  API_KEY,
+  apiSchema,
+  decode,
+  encodeRequest,
+  ProtocolError,
+  responseBodyOffset,
+  type Struct,
+} from 'kafka-protocol-codec'
+import { OWN_LOGIN_TIMEOUT_MS, REWRITE_BYTES_MAX } from '../bounds.ts'
+import type { AnswerAtHand } from './answer-at-hand.ts'
 import type { InFlight } from './in-flight.ts'
 import { authenticateFault, handshakeFault } from './login-faults.ts'
 import type { Outbox } from './outbox.ts'
@@ -98,8 +107,21 @@ export class OwnLogin {
     this.#fail(`no answer to our login within ${OWN_LOGIN_TIMEOUT_MS / 1000} s`, nowMs)
   }
 
-  /** The body of an answer to a request of ours. */
-  answered(apiKey: number, version: number, body: Uint8Array, nowMs: number): void {
+  /** The answer to a request of ours: the client sees nothing of it. Returns up to where it was taken. */
+  takeAnswer(answer: AnswerAtHand): number {
+    const { bytes, from, visibleEnd, whole, frameBytes, nowMs } = answer
+    const { apiKey, version } = answer.expected
+    if (frameBytes > REWRITE_BYTES_MAX)
+      throw new ProtocolError('bad_length', 'an answer to our login out of all proportion')
+    if (!whole) return from
+    answer.replace(visibleEnd)
+    const bodyAt = responseBodyOffset(bytes, from, visibleEnd, apiKey, version)
+    this.#inFlight.shift()
+    this.#answered(apiKey, version, bytes.slice(bodyAt, visibleEnd), nowMs)
+    return visibleEnd
+  }
+
+  #answered(apiKey: number, version: number, body: Uint8Array, nowMs: number): void {
     const tokens = this.#tokens
     const schema = apiSchema(apiKey)
     if (tokens === undefined || schema === undefined) throw new Error('nothing was asked')

@@ -11,53 +11,23 @@
  *                          ▼ yes
  *                  patch, count, pass
  */
-import {
-  API_KEY,
-  apiSchema,
-  compileSkim,
-  inRange,
-  ProtocolError,
-  RequestHead,
-  readRequestHead,
-  recordsInBatch,
-  Skim,
-  type SkimPlan,
-  type SkimSink,
-} from 'kafka-protocol-codec'
+import { API_KEY, ProtocolError, RequestHead, readRequestHead } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
 import { Admission } from './admission.ts'
-import { softwareOf } from './api-versions.ts'
+import { isFetch } from './api-kinds.ts'
+import { BodyWatch } from './body-watch.ts'
 import { apiSlot } from './counters.ts'
 import { fetchLimitsBytes, lowerFetchLimits } from './fetch-limits.ts'
 import { ClientRefused, FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
 import { FrameLook } from './frame-look.ts'
-import { versionMismatchReply } from './local-reply.ts'
 import type { Mutation } from './mutations.ts'
-import type { SaslStep } from './observe-sasl.ts'
 import type { SessionParts } from './session-parts.ts'
-import { sharesPlan, type TopicShares, W_SHARE_ACKS, W_SHARE_RECORDS } from './topic-shares.ts'
+import { isInspected, WholeRequests } from './whole-requests.ts'
 
 /** Why a stream took no more. */
 export type Stop = 'needs_more' | 'held' | 'window_full' | 'logging_in'
 
-const PRODUCE_WANTED = ['acks', 'topicData.partitionData.records'] as const // as W_SHARE_ACKS and W_SHARE_RECORDS
-
-/** By version; compiled at first use. */
-const producePlans: SkimPlan[] = []
-
-function producePlan(version: number): SkimPlan {
-  const known = producePlans[version]
-  if (known !== undefined) return known
-  const schema = apiSchema(API_KEY.Produce)
-  if (schema === undefined || !inRange(version, schema.request.versions)) {
-    throw new ProtocolError('unknown_version', `Produce v${version} was not offered to this client`)
-  }
-  const plan = compileSkim(schema.request, version, PRODUCE_WANTED)
-  producePlans[version] = plan
-  return plan
-}
-
-export class RequestStream implements SkimSink {
+export class RequestStream {
   /** Set once the first frame was forwarded. */
   started = false
   stop: Stop = 'needs_more'
@@ -65,25 +35,19 @@ export class RequestStream implements SkimSink {
   readonly #parts: SessionParts
   readonly #admission: Admission
   readonly #head: RequestHead = new RequestHead()
-  readonly #skim: Skim = new Skim()
   readonly #look: FrameLook
+  readonly #watch: BodyWatch
+  readonly #wholes: WholeRequests
 
   // The frame that is passing.
   #bodyLeft = 0
-  /** What watches the body pass, if anything does, and over which skim. */
-  #watching: 'produce' | 'fetch' | undefined
-  /** The shares of a Produce whose topics are told apart. */
-  #shares: TopicShares | undefined
-  #answered = true
-  #records = 0
   #swallowed = false
-  /** What goes in place of a request that is swallowed. */
-  #replacement: Uint8Array | undefined
-  #saslStep: SaslStep | undefined
 
   constructor(parts: SessionParts) {
     this.#parts = parts
     this.#look = new FrameLook(parts)
+    this.#watch = new BodyWatch(parts)
+    this.#wholes = new WholeRequests(parts)
     this.#admission = new Admission(parts, this.#look)
   }
 
@@ -128,7 +92,7 @@ export class RequestStream implements SkimSink {
         this.#swallowed = false
         if (at > runFrom) this.#parts.outbox.toBroker(bytes, runFrom, at)
         runFrom = next
-        this.#sendReplacement()
+        this.#wholes.sendReplacement()
       }
       at = next
     }
@@ -147,27 +111,11 @@ export class RequestStream implements SkimSink {
     charge.cutOff(this.#bodyLeft, nowMs)
   }
 
-  // SkimSink: what the Produce skim reports.
-  value(field: number, value: number): void {
-    if (field === W_SHARE_ACKS && value === 0) this.#answered = false
-  }
-
-  text(field: number, bytes: Uint8Array, offset: number, length: number): void {
-    this.#shares?.text(field, bytes, offset, length)
-  }
-
-  tag(): void {}
-
-  batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
-    if (field !== W_SHARE_RECORDS) return
-    this.#records += this.#shares?.records(bytes, offset, sizeBytes) ?? recordsInBatch(bytes, offset, sizeBytes)
-  }
-
   #passBody(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
     const end = Math.min(to, from + this.#bodyLeft)
     let at = end
-    if (this.#watching !== undefined) {
-      at = this.#watch(this.#watching, bytes, view, from, end)
+    if (this.#watch.watching !== undefined) {
+      at = this.#watch.run(bytes, view, from, end, this.#head.frameBytes - this.#bodyLeft)
       if (at === from) return from
     }
     this.#bodyLeft -= at - from
@@ -175,25 +123,17 @@ export class RequestStream implements SkimSink {
     return at
   }
 
-  /** Runs the skim that watches over the next part of the body; returns up to where that may go. */
-  #watch(what: 'produce' | 'fetch', bytes: Uint8Array, view: DataView, from: number, end: number): number {
-    const { tracking } = this.#parts
-    const skim = what === 'produce' ? this.#skim : tracking!.fetchSkim
-    this.#shares?.chunk(from, this.#head.frameBytes - this.#bodyLeft)
-    const at = skim.run(bytes, view, from, end, what === 'produce' ? this : tracking!.positions)
-    if (!skim.done) return at
-    if (what === 'fetch') tracking!.positions.end()
-    this.#watching = undefined
-    return end
-  }
-
   /** The frame went out whole: its answer is expected from now on. */
   #finish(nowMs: number): void {
-    if (this.#watching !== undefined) throw new ProtocolError('truncated', 'a request ends before its fields do')
-    if (this.#head.apiKey === API_KEY.Produce) this.#produced(nowMs)
     const { charge } = this.#admission
+    const { watching, answered } = this.#watch
+    if (watching !== undefined) throw new ProtocolError('truncated', 'a request ends before its fields do')
+    if (this.#head.apiKey === API_KEY.Produce) {
+      this.#admission.producesUnanswered = !answered
+      this.#watch.produced(this.#head, charge, nowMs)
+    }
     if (!charge.empty) charge.sent(nowMs)
-    if (!this.#answered) {
+    if (!answered) {
       this.#look.passed()
       charge.clear()
       return
@@ -206,30 +146,9 @@ export class RequestStream implements SkimSink {
     expected.tellsTopics = this.#look.tellsTopics
     this.#admission.charge = expected.charge
     expected.charge = charge
-    expected.saslStep = this.#saslStep
-    this.#saslStep = undefined
     expected.reply = undefined
     this.#look.passed()
     this.#parts.age.requestForwarded()
-  }
-
-  /** A Produce went out whole: its records are known. */
-  #produced(nowMs: number): void {
-    const { totals, estimates, context } = this.#parts
-    const { frameBytes } = this.#head
-    this.#admission.producesUnanswered = !this.#answered
-    const { charge } = this.#admission
-    charge.actual.producedRecords = this.#records
-    if (this.#shares !== undefined) {
-      this.#shares.finish()
-      this.#parts.tracking?.settleProduced(charge, nowMs)
-    }
-    context.counters.producedRecords += this.#records
-    totals.produceRequests++
-    totals.producedBytes += frameBytes
-    totals.producedRecords += this.#records
-    estimates.recordsPerProducedByte = this.#records / frameBytes
-    totals.largestProduceBytes = Math.max(totals.largestProduceBytes, frameBytes)
   }
 
   /** At a frame boundary: everything up to the decision to let the frame pass. Returns `from` if it does not. */
@@ -242,7 +161,11 @@ export class RequestStream implements SkimSink {
       this.stop = 'logging_in'
       return from
     }
-    if (this.#parts.sasl.rawTokens && !this.#tokensAreOver(view, from, to)) return this.#rawToken(bytes, view, from, to)
+    if (this.#parts.sasl.rawTokens && !this.#wholes.tokensAreOver(view, from, to)) {
+      const at = this.#wholes.rawToken(bytes, view, from, to)
+      if (at > from) this.started = true
+      return at
+    }
     const hasHead = readRequestHead(bytes, view, from, to, this.#head)
     refuseTooLarge(view, from, to, this.#parts.context.frameBytesMax)
     if (!hasHead) return from
@@ -292,31 +215,16 @@ export class RequestStream implements SkimSink {
     counters.requests[slot] = (counters.requests[slot] as number) + 1
     counters.requestBytes[slot] = (counters.requestBytes[slot] as number) + head.frameBytes
     this.started = true
-    this.#answered = true
-    this.#watching = undefined
-    this.#shares = undefined
+    this.#watch.reset()
     const at = head.bodyOffset >= 0 ? head.bodyOffset : Math.min(to, frameEnd)
     this.#bodyLeft = frameEnd - at
     this.#parts.totals.requests++
-    if (head.apiKey === API_KEY.Produce) this.#watchProduce()
+    if (head.apiKey === API_KEY.Produce) this.#watch.produce(head, this.#bodyLeft, this.#look.tellsTopics)
     else if (isFetch(head.apiKey)) return this.#passFetch(view, from, at, frameEnd, to, nowMs)
     else if (isInspected(head.apiKey) && to >= frameEnd) return this.#inspect(bytes, frameEnd, nowMs)
     else if (this.#look.mutation !== undefined) return this.#mutate(this.#look.mutation, frameEnd, nowMs)
     if (this.#bodyLeft === 0) this.#finish(nowMs)
     return at
-  }
-
-  #watchProduce(): void {
-    const { apiVersion, frameBytes } = this.#head
-    this.#watching = 'produce'
-    this.#records = 0
-    if (!this.#look.tellsTopics) {
-      this.#skim.start(producePlan(apiVersion), this.#bodyLeft)
-      return
-    }
-    this.#skim.start(sharesPlan(API_KEY.Produce, apiVersion), this.#bodyLeft)
-    this.#shares = this.#parts.tracking?.produced
-    this.#shares?.begin(frameBytes)
   }
 
   /** A Fetch goes, with what has been looked at of it; returns up to where. */
@@ -325,7 +233,7 @@ export class RequestStream implements SkimSink {
     if (this.#head.apiKey === API_KEY.Fetch) this.#patchFetch(view, frameEnd, to, nowMs)
     const at = Math.max(bodyAt, from + fetchSeenBytes)
     this.#bodyLeft = frameEnd - at
-    if (fetchSeenBytes > 0 && this.#parts.tracking?.fetchSkim.done === false) this.#watching = 'fetch'
+    if (fetchSeenBytes > 0) this.#watch.fetch()
     if (this.#bodyLeft === 0) this.#finish(nowMs)
     return at
   }
@@ -342,86 +250,22 @@ export class RequestStream implements SkimSink {
 
   /** A short request that is here whole: ApiVersions and the SASL ones. */
   #inspect(bytes: Uint8Array, frameEnd: number, nowMs: number): number {
-    const head = this.#head
-    if (head.apiKey === API_KEY.ApiVersions) {
-      if (head.bodyOffset < 0) return this.#refuseApiVersions(frameEnd)
-      const software = softwareOf(head.apiVersion, bytes, head.bodyOffset, frameEnd)
-      if (software !== undefined) this.#parts.facts.sawSoftware(software.name, software.version)
-    } else if (this.#parts.clientLogin.mode !== 'pass') {
-      return this.#takeLogin(bytes, frameEnd, nowMs)
-    } else if (head.bodyOffset >= 0) {
-      this.#saslStep = this.#parts.sasl.sawRequest(head.apiKey, head.apiVersion, bytes, head.bodyOffset, frameEnd)
+    this.#bodyLeft = 0
+    const remembered = this.#wholes.take(this.#head, bytes, frameEnd, nowMs)
+    if (remembered === 'swallowed') {
+      this.#swallowed = true
+      return frameEnd
     }
-    this.#bodyLeft = 0
     this.#finish(nowMs)
+    this.#parts.inFlight.last().saslStep = remembered
     return frameEnd
   }
 
-  /** A login that does not go to the broker. */
-  #takeLogin(bytes: Uint8Array, frameEnd: number, nowMs: number): number {
-    const { apiKey, apiVersion, correlationId, bodyOffset } = this.#head
-    if (bodyOffset < 0) throw new ProtocolError('unknown_version', `SASL v${apiVersion} was not offered to this client`)
-    this.#bodyLeft = 0
-    this.#swallowed = true
-    this.#parts.clientLogin.take(apiKey, apiVersion, correlationId, bytes.slice(bodyOffset, frameEnd), nowMs)
-    return frameEnd
-  }
-
-  /** What creates or deletes partitions, and is here whole: goes as it is, or without its refused topics, or not at all. */
+  /** What creates or deletes partitions, and is here whole. */
   #mutate(mutation: Mutation, frameEnd: number, nowMs: number): number {
-    const verdict = this.#parts.mutations.judge(mutation, nowMs)
     this.#bodyLeft = 0
     this.#finish(nowMs)
-    if (verdict === undefined) return frameEnd
-    const expected = this.#parts.inFlight.last()
-    expected.mutation = verdict.judged
-    expected.reply = verdict.reply
-    this.#replacement = verdict.replacement
-    this.#swallowed = verdict.reply !== undefined || verdict.replacement !== undefined
+    this.#swallowed = this.#wholes.judge(mutation, nowMs)
     return frameEnd
   }
-
-  #sendReplacement(): void {
-    const replacement = this.#replacement
-    this.#replacement = undefined
-    if (replacement !== undefined) this.#parts.outbox.toBroker(replacement, 0, replacement.length)
-  }
-
-  /** ApiVersions in a version that we do not know: the answer is ours (error 35 in v0 form), the request is swallowed. */
-  #refuseApiVersions(frameEnd: number): number {
-    const expected = this.#parts.inFlight.push()
-    expected.apiKey = this.#head.apiKey
-    expected.version = 0
-    expected.correlationId = this.#head.correlationId
-    expected.reply = versionMismatchReply(this.#head.correlationId)
-    this.#bodyLeft = 0
-    this.#swallowed = true
-    return frameEnd
-  }
-
-  /** Whether a request with a header has come where a raw token might. */
-  #tokensAreOver(view: DataView, from: number, to: number): boolean {
-    if (to - from < 12 || !this.#parts.sasl.looksLikeRequest(view, from)) return false
-    this.#parts.sasl.requestCame()
-    return true
-  }
-
-  /** A token of SaslHandshake v0: a size and bytes, no Kafka header, passed as it is. */
-  #rawToken(bytes: Uint8Array, view: DataView, from: number, to: number): number {
-    if (to - from < 4) return from
-    const size = view.getInt32(from)
-    if (size < 0 || size > INSPECT_BYTES_MAX) throw new ProtocolError('bad_length', `a SASL token of ${size} bytes`)
-    if (to - from < 4 + size) return from
-    this.#parts.sasl.sawRawToken(bytes, from + 4, from + 4 + size)
-    this.started = true
-    return from + 4 + size
-  }
-}
-
-function isInspected(apiKey: number): boolean {
-  return apiKey === API_KEY.ApiVersions || apiKey === API_KEY.SaslHandshake || apiKey === API_KEY.SaslAuthenticate
-}
-
-function isFetch(apiKey: number): boolean {
-  return apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch
 }

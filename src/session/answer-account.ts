@@ -1,0 +1,97 @@
+/** What an answer costs and brings: its charge is settled, its throttle time decided and stamped, its errors and records counted. */
+import type { AnswerAtHand } from './answer-at-hand.ts'
+import { isFetch } from './api-kinds.ts'
+import { apiSlot } from './counters.ts'
+import type { Expected } from './in-flight.ts'
+import type { SessionParts } from './session-parts.ts'
+
+export class AnswerAccount {
+  readonly #parts: SessionParts
+  readonly #answer: AnswerAtHand
+  #slot = 0
+  #stampMs = 0
+  #records = 0
+
+  constructor(parts: SessionParts, answer: AnswerAtHand) {
+    this.#parts = parts
+    this.#answer = answer
+  }
+
+  /** The answer goes: settle its charge, decide the stamp, count it. */
+  accept(): void {
+    const { expected, frameBytes, nowMs } = this.#answer
+    const { counters } = this.#parts.context
+    const slot = apiSlot(expected.apiKey)
+    this.#slot = slot
+    this.#stampMs = 0
+    this.#records = 0
+    counters.responseBytes[slot] = (counters.responseBytes[slot] as number) + frameBytes
+    counters.brokerLatency.observeMs(slot, nowMs - expected.sentAtMs)
+    const { charge } = expected
+    if (isFetch(expected.apiKey)) {
+      this.#parts.estimates.fetchedBytes = frameBytes
+      this.#parts.totals.fetchedBytes += frameBytes
+      if (!charge.empty) {
+        charge.answerBytes(frameBytes, nowMs)
+        this.#parts.totals.throttleMs += charge.addedDelayMs
+      }
+    }
+    if (charge.empty) return
+    const debtMs = Math.ceil(charge.debtMs(nowMs))
+    this.#stampMs = Math.min(debtMs, this.#parts.facts.behaviour.stampMs(expected.apiKey))
+  }
+
+  /** What the skim found in the part just seen: stamps the throttle, counts errors and records. */
+  noticed(): void {
+    const { sink, view, expected, nowMs } = this.#answer
+    const { throttleAt, throttleMs, errors } = sink
+    const { counters } = this.#parts.context
+    this.#records += sink.records
+    sink.records = 0
+    if (errors.length > 0) {
+      for (const code of errors) counters.countError(this.#slot, code)
+      errors.length = 0
+    }
+    if (throttleAt < 0) return
+    counters.brokerThrottleMs[this.#slot] = (counters.brokerThrottleMs[this.#slot] as number) + Math.max(0, throttleMs)
+    if (this.#stampMs === 0 || this.#stampMs <= throttleMs) return
+    view.setInt32(throttleAt, this.#stampMs)
+    expected.charge.countStamped(nowMs)
+  }
+
+  /** The answer has passed as far as `at`, for the first time; returns that. */
+  passedTo(at: number): number {
+    const answer = this.#answer
+    answer.bodyLeft = answer.frameBytes - (at - answer.from)
+    if (answer.bodyLeft === 0) this.finish()
+    return at
+  }
+
+  /** It is through. */
+  finish(): void {
+    const { expected, nowMs } = this.#answer
+    if (isFetch(expected.apiKey)) this.#fetched(expected, nowMs)
+    this.#parts.inFlight.shift()
+    this.#parts.age.answerDelivered(nowMs)
+  }
+
+  /** A Fetch answer has passed whole: its records are known. */
+  #fetched({ apiKey, charge }: Expected, nowMs: number): void {
+    const { totals, estimates, context, tracking } = this.#parts
+    const { frameBytes, shares } = this.#answer
+    context.counters.fetchedRecords += this.#records
+    totals.fetchRequests++
+    totals.fetchedRecords += this.#records
+    estimates.fetchedRecords = this.#records
+    totals.largestFetchBytes = Math.max(totals.largestFetchBytes, frameBytes)
+    if (this.#records > 0) estimates.bytesPerFetchedRecord = frameBytes / this.#records
+    if (charge.empty) return
+    charge.actual.fetchedRecords = this.#records
+    if (shares !== undefined) {
+      shares.finish()
+      tracking?.settleFetched(charge, apiKey, nowMs)
+    }
+    charge.answered(nowMs)
+    totals.throttleMs += charge.addedDelayMs
+  }
+}

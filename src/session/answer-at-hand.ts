@@ -1,0 +1,109 @@
+/**
+ * The answer at hand: the chunk that it lies in, where in it, what it answers, and what has left of the chunk. One object for a
+ * session, filled anew for each chunk and each answer; whoever treats an answer works on it.
+ *
+ *     chunk  │ … sent │ … to be sent as it is … │ size │ correlation id … │ body …        │
+ *                     └ the run that waits      └ from                    └ bodyAt        └ visibleEnd
+ */
+import { Skim } from 'kafka-protocol-codec'
+import { AnswerSink } from './answer-sink.ts'
+import { type Expected, NOTHING_EXPECTED } from './in-flight.ts'
+import type { ResponsePlan } from './response-plan.ts'
+import type { SessionParts } from './session-parts.ts'
+import type { TopicShares } from './topic-shares.ts'
+
+/** Why the stream took no more: bytes are missing, or the listener of a broker that the answer names is not up yet. */
+export type AnswerStop = 'needs_more' | 'needs_listener'
+
+const NO_BYTES = new Uint8Array(0)
+const NO_VIEW = new DataView(NO_BYTES.buffer)
+
+export class AnswerAtHand {
+  stop: AnswerStop = 'needs_more'
+
+  // The chunk, for as long as it is taken.
+  bytes: Uint8Array = NO_BYTES
+  view: DataView = NO_VIEW
+  nowMs = 0
+
+  // The answer, from when its head is in sight until it is through.
+  expected: Expected = NOTHING_EXPECTED
+  from = 0
+  bodyAt = 0
+  visibleEnd = 0
+  frameBytes = 0
+  /** What is still to pass of an answer that has begun to. */
+  bodyLeft = 0
+
+  /** What is found in it, for as long as something is looked for. */
+  readonly skim: Skim = new Skim()
+  readonly sink: AnswerSink
+  skimming = false
+  /** The shares of an answer whose topics are told apart. */
+  shares: TopicShares | undefined
+
+  readonly #parts: SessionParts
+  /** Bytes of the chunk before this position are sent or replaced. */
+  #runFrom = 0
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+    this.sink = new AnswerSink(parts.context.topics)
+  }
+
+  /** A chunk is taken, from `from` on. */
+  openChunk(bytes: Uint8Array, view: DataView, from: number, nowMs: number): void {
+    this.stop = 'needs_more'
+    this.bytes = bytes
+    this.view = view
+    this.nowMs = nowMs
+    this.#runFrom = from
+  }
+
+  /** The chunk is done with: buffers come and go, and an idle session keeps none alive. */
+  closeChunk(): void {
+    this.bytes = NO_BYTES
+    this.view = NO_VIEW
+  }
+
+  /** The head of the next answer is in sight. */
+  begin(expected: Expected, from: number, to: number, frameBytes: number): void {
+    this.expected = expected
+    this.from = from
+    this.frameBytes = frameBytes
+    this.visibleEnd = Math.min(to, from + frameBytes)
+  }
+
+  /** Whether all of it is in sight, while none of it has passed. */
+  get whole(): boolean {
+    return this.visibleEnd - this.from === this.frameBytes
+  }
+
+  /** Makes the skim ready for its body. */
+  lookFor(plan: ResponsePlan): void {
+    const { frameBytes } = this
+    this.sink.reset()
+    this.shares = this.expected.tellsTopics ? this.#parts.tracking?.fetched : undefined
+    this.sink.answerTopics = this.shares
+    this.shares?.begin(frameBytes)
+    this.skim.start(plan.skim, frameBytes - (this.bodyAt - this.from))
+  }
+
+  /** Looks at the body as far as it is in sight; returns how far that went. */
+  look(): number {
+    return this.skim.run(this.bytes, this.view, this.bodyAt, this.visibleEnd, this.sink)
+  }
+
+  /** What comes before `to` and has not left yet goes as it is. */
+  flush(to: number): void {
+    if (to > this.#runFrom) this.#parts.outbox.toClient(this.bytes, this.#runFrom, to)
+    this.#runFrom = to
+  }
+
+  /** The answer up to `to` is left out; `instead` goes in its place, if anything. */
+  replace(to: number, instead?: Uint8Array): void {
+    this.flush(this.from)
+    if (instead !== undefined) this.#parts.outbox.toClient(instead, 0, instead.length)
+    this.#runFrom = to
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Watches the body of a request pass: of a Produce its acks, its records and, where a quota tells topics apart, the share of each
+ * topic; of a Fetch whose topics are told apart what it asks for. Other bodies pass unwatched.
+ */
+import {
+  API_KEY,
+  apiSchema,
+  compileSkim,
+  inRange,
+  ProtocolError,
+  type RequestHead,
+  recordsInBatch,
+  Skim,
+  type SkimPlan,
+  type SkimSink,
+} from 'kafka-protocol-codec'
+import type { FrameCharge } from './frame-charge.ts'
+import type { SessionParts } from './session-parts.ts'
+import { sharesPlan, type TopicShares, W_SHARE_ACKS, W_SHARE_RECORDS } from './topic-shares.ts'
+
+const PRODUCE_WANTED = ['acks', 'topicData.partitionData.records'] as const // as W_SHARE_ACKS and W_SHARE_RECORDS
+
+/** By version; compiled at first use. */
+const producePlans: SkimPlan[] = []
+
+function producePlan(version: number): SkimPlan {
+  const known = producePlans[version]
+  if (known !== undefined) return known
+  const schema = apiSchema(API_KEY.Produce)
+  if (schema === undefined || !inRange(version, schema.request.versions)) {
+    throw new ProtocolError('unknown_version', `Produce v${version} was not offered to this client`)
+  }
+  const plan = compileSkim(schema.request, version, PRODUCE_WANTED)
+  producePlans[version] = plan
+  return plan
+}
+
+export class BodyWatch implements SkimSink {
+  /** Whether the request has an answer: a Produce may want none (acks 0). */
+  answered = true
+  /** What watches, if anything does, and over which skim. */
+  watching: 'produce' | 'fetch' | undefined
+  readonly #parts: SessionParts
+  readonly #skim: Skim = new Skim()
+  #records = 0
+  /** The shares of a Produce whose topics are told apart. */
+  #shares: TopicShares | undefined
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+  }
+
+  /** The next request begins to pass. */
+  reset(): void {
+    this.answered = true
+    this.watching = undefined
+    this.#shares = undefined
+  }
+
+  produce({ apiVersion, frameBytes }: RequestHead, bodyBytes: number, tellsTopics: boolean): void {
+    this.watching = 'produce'
+    this.#records = 0
+    if (!tellsTopics) {
+      this.#skim.start(producePlan(apiVersion), bodyBytes)
+      return
+    }
+    this.#skim.start(sharesPlan(API_KEY.Produce, apiVersion), bodyBytes)
+    this.#shares = this.#parts.tracking?.produced
+    this.#shares?.begin(frameBytes)
+  }
+
+  /** Goes on over a Fetch whose beginning has been looked at. */
+  fetch(): void {
+    if (this.#parts.tracking?.fetchSkim.done === false) this.watching = 'fetch'
+  }
+
+  /** Runs over the next part of the body, byte `framePlace` of its frame first; returns up to where that may go. */
+  run(bytes: Uint8Array, view: DataView, from: number, end: number, framePlace: number): number {
+    const { tracking } = this.#parts
+    const isProduce = this.watching === 'produce'
+    const skim = isProduce ? this.#skim : tracking!.fetchSkim
+    this.#shares?.chunk(from, framePlace)
+    const at = skim.run(bytes, view, from, end, isProduce ? this : tracking!.positions)
+    if (!skim.done) return at
+    if (!isProduce) tracking!.positions.end()
+    this.watching = undefined
+    return end
+  }
+
+  /** A Produce went out whole: its records are known. */
+  produced({ frameBytes }: RequestHead, charge: FrameCharge, nowMs: number): void {
+    const { totals, estimates, context, tracking } = this.#parts
+    const records = this.#records
+    charge.actual.producedRecords = records
+    if (this.#shares !== undefined) {
+      this.#shares.finish()
+      tracking?.settleProduced(charge, nowMs)
+    }
+    context.counters.producedRecords += records
+    totals.produceRequests++
+    totals.producedBytes += frameBytes
+    totals.producedRecords += records
+    estimates.recordsPerProducedByte = records / frameBytes
+    totals.largestProduceBytes = Math.max(totals.largestProduceBytes, frameBytes)
+  }
+
+  // SkimSink: what the Produce skim reports.
+  value(field: number, value: number): void {
+    if (field === W_SHARE_ACKS && value === 0) this.answered = false
+  }
+
+  text(field: number, bytes: Uint8Array, offset: number, length: number): void {
+    this.#shares?.text(field, bytes, offset, length)
+  }
+
+  tag(): void {}
+
+  batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
+    if (field !== W_SHARE_RECORDS) return
+    this.#records += this.#shares?.records(bytes, offset, sizeBytes) ?? recordsInBatch(bytes, offset, sizeBytes)
+  }
+}
