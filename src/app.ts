@@ -4,7 +4,7 @@
 import type { Server, Socket } from 'node:net'
 import { KAFKA_VERSION } from 'kafka-protocol-codec'
 import { type Admin, startAdmin } from './admin/server.ts'
-import { BROKERS_MAX, DRAIN_DEADLINE_MS, GROUP_CLIENTS_MAX, TOPICS_MAX } from './bounds.ts'
+import { BROKERS_MAX, DRAIN_DEADLINE_MS, GROUP_CLIENTS_MAX, METRICS_REVIEW_MS, TOPICS_MAX } from './bounds.ts'
 import { ClientLedger } from './client-ledger.ts'
 import {
   type Address,
@@ -30,8 +30,10 @@ import { queryQuotas } from './net/quota-query.ts'
 import { behaviourOf } from './policy/client-libraries.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
 import { Security } from './security.ts'
+import type { ClientMeter } from './session/client-meter.ts'
 import type { SessionContext } from './session/context.ts'
 import { Counters } from './session/counters.ts'
+import { SeriesBooks } from './session/series-books.ts'
 import type {
   BrokerStatus,
   ClientStatus,
@@ -72,7 +74,7 @@ export async function startSluice(config: Config, dependencies: SluiceDependenci
 }
 
 /** What sockets, tables and identities were made of at the start. */
-const FIXED_SECTIONS = ['upstream', 'listen', 'admin', 'labels', 'followKafka', 'limits'] as const
+const FIXED_SECTIONS = ['upstream', 'listen', 'admin', 'labels', 'followKafka', 'limits', 'metrics'] as const
 /** How often windows of time and limits that come down are looked at. */
 const TICK_MS = 1_000
 
@@ -99,6 +101,8 @@ class App implements Sluice {
   #listenPort: number
   #admin: Admin | undefined
   #draining = false
+  /** When it is looked next which clients are busiest. */
+  #reviewAtMs = 0
 
   constructor(config: Config, { logger, counters }: SluiceDependencies) {
     this.#config = config
@@ -151,13 +155,14 @@ class App implements Sluice {
     })
   }
 
-  #makeContext({ limits, labels }: Config): SessionContext {
+  #makeContext({ limits, labels, metrics }: Config): SessionContext {
     return {
       policy: this.#policies.policy,
       buckets: new BucketTable(limits.bucketsMax),
       levels: new LevelTable(),
       topics: new TopicBook(TOPICS_MAX),
       groups: new GroupBook(GROUP_CLIENTS_MAX),
+      series: new SeriesBooks(metrics, this.#book),
       counters: this.counters,
       book: this.#book,
       behaviourOf: (software) => behaviourOf(software, this.#config.clients),
@@ -180,6 +185,9 @@ class App implements Sluice {
         version: packageVersion(),
         kafkaProtocol: KAFKA_VERSION,
         quotas: () => this.#quotas(),
+        series: this.#context.series,
+        buckets: () => this.#context.buckets.byQuota(monotonicMs()),
+        fold: () => this.#context.series.fold(this.#meters(), monotonicMs()),
         configValid: () => configReport?.().valid ?? true,
       })
       this.#admin = await startAdmin({
@@ -292,6 +300,10 @@ class App implements Sluice {
     const nowMs = monotonicMs()
     this.#context.buckets.tick(nowMs)
     this.#context.groups.sweep(nowMs)
+    if (nowMs >= this.#reviewAtMs) {
+      this.#reviewAtMs = nowMs + METRICS_REVIEW_MS
+      this.#context.series.review(this.#meters(), nowMs)
+    }
     if (this.#policies.tick(nowMs, new Date())) this.#policyChanged()
   }
 
@@ -359,6 +371,7 @@ class App implements Sluice {
 
   #dialled(address: Address, error: Error | undefined): void {
     this.#reachable.set(formatAddress(address), error === undefined)
+    this.#context.series.brokers.at(address).tried(error === undefined)
     if (error === undefined) return
     this.#unreachableWhy = `${formatAddress(address)}: ${error.message}`
     this.#limitedLog.log(
@@ -372,6 +385,7 @@ class App implements Sluice {
 
   #asked(address: Address, outcome: QueryOutcome): void {
     this.#reachable.set(formatAddress(address), outcome.kind !== 'unreachable')
+    this.#context.series.brokers.at(address).tried(outcome.kind !== 'unreachable')
     if (outcome.kind === 'brokers')
       for (const broker of outcome.brokers) this.#reachable.set(formatAddress(broker), true)
     if (outcome.kind !== 'unreachable') return
@@ -403,6 +417,10 @@ class App implements Sluice {
 
   #clients(): ReadonlyMap<string, ClientStatus> {
     return this.#ledger.clients([...this.#gateway.connections].map((connection) => connection.session))
+  }
+
+  #meters(): ClientMeter[] {
+    return [...this.#gateway.connections].map((connection) => connection.session.meter)
   }
 
   #quotas(): QuotaStatus[] {

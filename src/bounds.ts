@@ -366,3 +366,35 @@ export const ADVICE_OBSERVED_MIN_MS = 60_000
 /** A command's question to a running sluice: it answers at once or not at all; 2,000 clients are about 3 MB. */
 export const ADMIN_ANSWER_TIMEOUT_MS = 10_000
 export const ADMIN_ANSWER_BYTES_MAX = 67_108_864
+
+// Series of metrics
+
+/** Clients, groups and partitions of groups with series of their own, if the configuration does not say: about 40, 45 and 2 lines each. */
+export const METRICS_CLIENTS_MAX = 200
+export const METRICS_GROUPS_MAX = 100
+export const METRICS_PARTITIONS_MAX = 2_000
+
+/** And at most: a scrape of so many takes seconds and tens of megabytes; who wants more wants another tool. */
+export const METRICS_CLIENTS_LIMIT = 5_000
+export const METRICS_GROUPS_LIMIT = 2_000
+export const METRICS_PARTITIONS_LIMIT = 100_000
+
+/** How long the series of what is gone are kept: long enough for several scrapes, and for a restart of the application. */
+export const METRICS_IDLE_MS = 900_000
+export const METRICS_IDLE_MIN_MS = 60_000
+export const METRICS_IDLE_MAX_MS = 86_400_000
+
+/** How often it is looked who is busiest. */
+export const METRICS_REVIEW_MS = 10_000
+
+/** A request counts like so many bytes when clients are compared: what it costs in CPU beside moving them. */
+export const REQUEST_BUSYNESS_BYTES = 4_096
+
+/** What is left of a client's busyness at each review: half after a minute, so that one that works by fits and starts keeps its series. */
+export const BUSYNESS_KEPT = 0.9
+
+/** Libraries and users of one client id that are told. */
+export const CLIENT_VARIANTS_MAX = 4
+
+/** Places looked at for a client that has gone, when a new one finds all taken. */
+export const SWEEP_CLIENTS = 8

@@ -6,6 +6,7 @@ import { dirname } from 'node:path'
 import { FAULTS_MAX } from '../bounds.ts'
 import type { ClientOverride } from '../policy/client-libraries.ts'
 import type { Match, Mode, QuotaRule } from '../policy/quota-rule.ts'
+import type { SeriesLimits } from '../session/series-books.ts'
 import type { BrokerPorts, HostPort } from './addresses.ts'
 import { checkDocument } from './checks.ts'
 import { ConfigError, type Fault } from './config-error.ts'
@@ -56,6 +57,8 @@ export interface Config {
   readonly followKafka: FollowKafka | undefined
   readonly clients: readonly ClientOverride[]
   readonly log: { readonly level: LogLevel }
+  /** How many series with names of clients, groups and partitions there may be. */
+  readonly metrics: SeriesLimits
   readonly limits: { readonly frameBytesMax: number; readonly connectionsMax: number; readonly bucketsMax: number }
 }
 

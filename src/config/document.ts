@@ -104,6 +104,14 @@ export interface Document {
       }[]
     | undefined
   readonly log?: { readonly level?: LogLevel | undefined } | undefined
+  readonly metrics?:
+    | {
+        readonly clientsMax?: number | undefined
+        readonly groupsMax?: number | undefined
+        readonly partitionsMax?: number | undefined
+        readonly idle?: number | undefined
+      }
+    | undefined
   readonly limits?:
     | {
         readonly frameBytesMax?: number | undefined

@@ -1,6 +1,7 @@
 /** From a document that is right to the configuration: defaults filled in, and every quota as the policy takes it. */
 import { BUCKETS_MAX, CONNECTIONS_MAX, FRAME_BYTES_MAX } from '../bounds.ts'
 import type { Limit, Match, QuotaOverride, QuotaRule, ScheduleWindow, Share } from '../policy/quota-rule.ts'
+import { DEFAULT_SERIES } from '../session/series-books.ts'
 import { DEFAULT_BURST, parseBurst } from './burst.ts'
 import { DEFAULT_ADMIN, DEFAULT_LISTEN } from './checks.ts'
 import type { Config } from './config.ts'
@@ -27,6 +28,7 @@ export function resolve(document: Document, labelsOfFile: Readonly<Record<string
     exempt = [],
     clients = [],
     log = {},
+    metrics = {},
     limits = {},
   } = document
   const place = placeFrom(directory)
@@ -52,6 +54,7 @@ export function resolve(document: Document, labelsOfFile: Readonly<Record<string
     quotas: (document.quotas?.rules ?? []).map((quota) => quotaRule(quota, exempt)),
     followKafka: document.followKafka ?? document.quotas?.followKafka,
     clients: clients.map(({ software, hold, throttle }) => ({ software, holdMs: hold, stampMs: throttle })),
+    metrics: metricsOf(metrics),
     log: { level: log.level ?? 'info' },
     limits: {
       frameBytesMax: limits.frameBytesMax ?? FRAME_BYTES_MAX,
@@ -70,6 +73,10 @@ function adminOf(
     ...withoutUndefined(where),
     ...(tokenFile === undefined ? {} : { tokenFile: place(tokenFile) }),
   }
+}
+
+function metricsOf({ idle, ...maxima }: NonNullable<Document['metrics']>): Config['metrics'] {
+  return { ...DEFAULT_SERIES, ...withoutUndefined(maxima), ...(idle === undefined ? {} : { idleMs: idle }) }
 }
 
 function quotaRule(quota: QuotaDocument, exemptFromAll: readonly Match[]): QuotaRule {

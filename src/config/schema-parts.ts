@@ -95,9 +95,9 @@ export function port(min: 0 | 1): z.ZodInt {
 }
 
 /** A whole number of things. */
-export function count(max: number): z.ZodInt {
-  const error = `expected a whole number from 1 to ${max}`
-  return z.int({ error }).min(1, { error }).max(max, { error })
+export function count(max: number, min: 0 | 1 = 1): z.ZodInt {
+  const error = `expected a whole number from ${min} to ${max}`
+  return z.int({ error }).min(min, { error }).max(max, { error })
 }
 
 const NUMBER = String.raw`^\s*\d+(\.\d+)?\s*`

@@ -11,6 +11,14 @@ import {
   FRAME_BYTES_MAX,
   HOLD_MAX_MS,
   LABELS_MAX,
+  METRICS_CLIENTS_LIMIT,
+  METRICS_CLIENTS_MAX,
+  METRICS_GROUPS_LIMIT,
+  METRICS_GROUPS_MAX,
+  METRICS_IDLE_MAX_MS,
+  METRICS_IDLE_MIN_MS,
+  METRICS_PARTITIONS_LIMIT,
+  METRICS_PARTITIONS_MAX,
   OVERRIDES_MAX,
   QUOTAS_MAX,
   STAMP_MAX_MS,
@@ -112,6 +120,29 @@ const limits = section({
   bucketsMax: count(10_000_000).optional().describe(`Buckets at a time. Default ${BUCKETS_MAX}.`),
 }).describe('Bounds of the process itself.')
 
+const metrics = section({
+  clientsMax: count(METRICS_CLIENTS_LIMIT, 0)
+    .optional()
+    .describe(
+      `Client ids with series of their own; the others share (other). 0: none has. Default ${METRICS_CLIENTS_MAX}.`,
+    ),
+  groupsMax: count(METRICS_GROUPS_LIMIT, 0)
+    .optional()
+    .describe(
+      `Consumer groups with series of their own; the others share (other). 0: none has. Default ${METRICS_GROUPS_MAX}.`,
+    ),
+  partitionsMax: count(METRICS_PARTITIONS_LIMIT, 0)
+    .optional()
+    .describe(`Partitions of groups whose lag is told. 0: lag is not followed. Default ${METRICS_PARTITIONS_MAX}.`),
+  idle: text((value) => {
+    const idleMs = parseDuration(value)
+    if (idleMs >= METRICS_IDLE_MIN_MS && idleMs <= METRICS_IDLE_MAX_MS) return idleMs
+    throw new RangeError(`"${value}" is not from 1m to 1d`)
+  }, DURATION)
+    .optional()
+    .describe('How long the series of clients, groups and partitions stay that nobody hears of. Default 15m.'),
+}).describe('How many series /metrics may have.')
+
 const INTERVAL_DEFAULT_MS = 30_000
 
 const followKafka: z.ZodType<FollowKafka | undefined> = z
@@ -195,6 +226,7 @@ export const configSchema: z.ZodType<Document> = section(
     })
       .optional()
       .describe('What is logged.'),
+    metrics: metrics.optional(),
     limits: limits.optional(),
   },
   { rules: 'did you mean quotas?', rateLimits: 'did you mean quotas?' },

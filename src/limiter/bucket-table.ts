@@ -34,6 +34,15 @@ export interface BucketView {
   readonly ramp: RampView | undefined
 }
 
+/** All buckets of one quota, at a glance. */
+export interface QuotaBuckets {
+  readonly buckets: number
+  /** Of the one deepest in debt. */
+  readonly debtMs: number
+  /** Credit of the emptiest one as a part of its burst; negative: debt. */
+  readonly level: number
+}
+
 /** The buckets of one process. Times are monotonic milliseconds with fractions, rates are units per millisecond. */
 export class BucketTable {
   readonly #bucketsMax: number
@@ -45,6 +54,8 @@ export class BucketTable {
   readonly #slots = new Map<string, number>()
   /** By slot: the map's key, '' while the slot is free. */
   readonly #names: string[] = []
+  /** By slot: whose bucket it is. */
+  readonly #quotas: string[] = []
   readonly #holders: number[] = []
   /** Flows of the slot that are held or have frames in line. */
   readonly #pins: number[] = []
@@ -96,12 +107,12 @@ export class BucketTable {
     const slot = this.#slots.get(name)
     if (slot !== undefined) return this.#hold(slot, ratePerMs, burstMs, nowMs, rampEndsAtMs)
     this.sweep(nowMs, SWEEP_BUCKETS)
-    if (this.#hasRoom(nowMs)) return this.#open(name, false, ratePerMs, burstMs, nowMs, rampEndsAtMs)
+    if (this.#hasRoom(nowMs)) return this.#open(name, quota, false, ratePerMs, burstMs, nowMs, rampEndsAtMs)
     this.#overflows++
     const overflowName = overflowNameOf(quota, dimension, ratePerMs, burstMs)
     const overflowSlot = this.#slots.get(overflowName)
     if (overflowSlot !== undefined) return this.#hold(overflowSlot, ratePerMs, burstMs, nowMs, rampEndsAtMs)
-    return this.#open(overflowName, true, ratePerMs, burstMs, nowMs, rampEndsAtMs)
+    return this.#open(overflowName, quota, true, ratePerMs, burstMs, nowMs, rampEndsAtMs)
   }
 
   /** Lets go of a slot. The bucket keeps its state until it is forgotten. */
@@ -169,6 +180,23 @@ export class BucketTable {
   /** All buckets, the oldest first. */
   *entries(nowMs: number): Generator<BucketView> {
     for (const slot of this.#slots.values()) yield this.#view(slot, nowMs)
+  }
+
+  /** Each quota's buckets together, gone through without making a view of each: there may be a hundred thousand. */
+  byQuota(nowMs: number): ReadonlyMap<string, QuotaBuckets> {
+    const all = new Map<string, { buckets: number; debtMs: number; level: number }>()
+    for (const slot of this.#slots.values()) {
+      let of = all.get(this.#quotas[slot]!)
+      if (of === undefined) {
+        of = { buckets: 0, debtMs: 0, level: 1 }
+        all.set(this.#quotas[slot]!, of)
+      }
+      of.buckets++
+      of.debtMs = Math.max(of.debtMs, this.#buckets.debtMs(slot, nowMs))
+      const burst = this.burst(slot) * this.rate(slot)
+      of.level = Math.min(of.level, this.level(slot, nowMs) / burst)
+    }
+    return all
   }
 
   /** Whether the slot is a quota's overflow bucket. */
@@ -257,6 +285,7 @@ export class BucketTable {
 
   #open(
     name: string,
+    quota: string,
     isOverflow: boolean,
     ratePerMs: number,
     burstMs: number,
@@ -268,6 +297,7 @@ export class BucketTable {
     this.#ramps.open(slot, ratePerMs, burstMs, nowMs, rampEndsAtMs)
     this.#slots.set(name, slot)
     this.#names[slot] = name
+    this.#quotas[slot] = quota
     this.#holders[slot] = 1
     this.#pins[slot] = 0
     this.#isOverflow[slot] = isOverflow
@@ -298,6 +328,7 @@ export class BucketTable {
     this.#ramps.forget(slot)
     this.#slots.delete(this.#names[slot]!)
     this.#names[slot] = ''
+    this.#quotas[slot] = ''
     if (this.#isOverflow[slot]) this.#overflowBuckets--
     this.#free.push(slot)
   }

@@ -16,6 +16,7 @@ import {
   UNREAD_TIMEOUT_MS,
 } from '../bounds.ts'
 import type { Address } from '../cluster/address-book.ts'
+import type { BrokerBook, BrokerCounts } from '../cluster/broker-book.ts'
 import type { SessionContext } from '../session/context.ts'
 import type { CloseReason } from '../session/counters.ts'
 import type { Outbox } from '../session/outbox.ts'
@@ -57,6 +58,8 @@ export class Connection implements Outbox {
   readonly #candidates: Candidates
   readonly #events: ConnectionEvents
   readonly #upstream: Upstream
+  readonly #brokers: BrokerBook
+  #brokerCounts: BrokerCounts | undefined
   #broker: Socket | undefined
   #brokerAddress: Address | undefined
   /** Gives up the dial that is under way. */
@@ -81,6 +84,7 @@ export class Connection implements Outbox {
     hello?: Hello,
   ) {
     this.#upstream = upstream
+    this.#brokers = context.series.brokers
     this.openedAtMs = monotonicMs()
     this.#candidates = candidates
     this.#events = events
@@ -326,7 +330,10 @@ export class Connection implements Outbox {
     broker.on('error', (error) => this.#brokerFailed(error, address))
     broker.on('close', () => this.#brokerGone())
     this.#up.connectTarget(broker)
-    this.session.brokerConnected(monotonicMs())
+    const counts = this.#brokers.at(address)
+    counts.connections++
+    this.#brokerCounts = counts
+    this.session.brokerConnected(counts, monotonicMs())
     if (this.#clientEnded) this.#passClientEnd(this.#up.left)
   }
 
@@ -334,6 +341,7 @@ export class Connection implements Outbox {
   #brokerFailed(error: Error, address: Address): void {
     const { tls } = this.#upstream
     if (tls === undefined || !isTlsFault(error) || (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+      this.#countReset()
       this.#finish('broker_reset', 'the broker reset the connection')
       return
     }
@@ -357,7 +365,14 @@ export class Connection implements Outbox {
     this.#broker.end()
   }
 
+  /** The broker ended the connection, and not because one was about to end anyway. */
+  #countReset(): void {
+    if (this.#reason === undefined && this.#leavingSinceMs === 0 && this.#brokerCounts !== undefined)
+      this.#brokerCounts.resets++
+  }
+
   #brokerEnd(): void {
+    if (this.session.inFlight > 0) this.#countReset()
     this.#brokerEnded = true
     this.#passBrokerEnd()
   }
@@ -400,6 +415,7 @@ export class Connection implements Outbox {
   /** The client may still be reading what it was sent; LINGER_MS bounds that. */
   #brokerGone(): void {
     this.#broker = undefined
+    if (this.#brokerCounts !== undefined) this.#brokerCounts.connections--
     if (this.#leavingSinceMs === 0) this.#finish('broker_closed', '')
     this.#endedWhenBothGone()
   }

@@ -2,7 +2,7 @@
  * The quotas of a configuration, compiled: who is asked about gets every bucket that applies. Immutable; a reload makes a new
  * one with a new `version`, and sessions resolve again when they see it.
  */
-import { BUCKET_KEY_CHARS_MAX, RECALL_MATCHERS_MIN } from '../bounds.ts'
+import { RECALL_MATCHERS_MIN } from '../bounds.ts'
 import { apiNameOf } from './api-classes.ts'
 import {
   type Dimension,
@@ -19,6 +19,7 @@ import type { Identity } from './identity.ts'
 import { compileMatch, type Facts, type Matcher } from './match.ts'
 import type { Burst, Limit, MatchField, Mode, Priority, QuotaRule, Share } from './quota-rule.ts'
 import { Recall } from './recall.ts'
+import { shorten } from './shorten.ts'
 
 /** One bucket that a request of this client is charged to. */
 export interface Applicable {
@@ -340,7 +341,7 @@ function limitOf({ rule, override }: Terms, dimension: Dimension): number | unde
 function keyOf({ rule, override, facts }: Terms): string {
   if (override?.per === undefined) return bucketKey(rule.per, facts)
   const key = bucketKey(override.per, facts)
-  return shortened(key === '' ? override.label : `${override.label} ${key}`)
+  return shorten(key === '' ? override.label : `${override.label} ${key}`)
 }
 
 function shareOf(share: Share, { override, facts }: Terms): ShareOf {
@@ -360,19 +361,6 @@ function burstMsOf(burst: Burst, perSecond: number): number {
 function bucketKey(per: readonly MatchField[], facts: Facts): string {
   const [only] = per
   if (only === undefined) return ''
-  if (per.length === 1) return shortened(`${only}=${facts(only)}`)
-  return shortened(per.map((field) => `${field}(${facts(field).length})=${facts(field)}`).join(' '))
-}
-
-function shortened(key: string): string {
-  if (key.length <= BUCKET_KEY_CHARS_MAX) return key
-  const tail = `…${hashOf(key, 0x811c9dc5)}${hashOf(key, 0x01000193)}`
-  return key.slice(0, BUCKET_KEY_CHARS_MAX - tail.length) + tail
-}
-
-/** FNV-1a, 32 bits, as eight hex digits. */
-function hashOf(text: string, seed: number): string {
-  let hash = seed
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return (hash >>> 0).toString(16).padStart(8, '0')
+  if (per.length === 1) return shorten(`${only}=${facts(only)}`)
+  return shorten(per.map((field) => `${field}(${facts(field).length})=${facts(field)}`).join(' '))
 }

@@ -9,6 +9,7 @@ import type { PolicySet } from '../policy/policy-set.ts'
 import type { Verifier } from './client-login.ts'
 import type { Counters } from './counters.ts'
 import type { LoginTokens } from './own-login.ts'
+import type { SeriesBooks } from './series-books.ts'
 
 /** Shared by every session. */
 export interface SessionContext {
@@ -20,6 +21,8 @@ export interface SessionContext {
   readonly book: AddressBook
   readonly topics: TopicBook
   readonly groups: GroupBook
+  /** What is told of clients, brokers and groups, each by name. */
+  readonly series: SeriesBooks
   readonly behaviourOf: (software: string) => ClientBehaviour
   readonly frameBytesMax: number
   /** Of the workload that this process stands beside. */

@@ -1,7 +1,9 @@
 /** What the two streams of one session share. */
 
+import type { BrokerCounts } from '../cluster/broker-book.ts'
 import type { ClientFacts } from './client-facts.ts'
 import type { ClientLogin } from './client-login.ts'
+import type { ClientMeter } from './client-meter.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import type { SessionContext } from './context.ts'
 import type { FrameAge } from './frame-age.ts'
@@ -79,6 +81,10 @@ export interface SessionParts {
   readonly mutations: MutationGate
   readonly ownLogin: OwnLogin
   readonly clientLogin: ClientLogin
+  /** Its part in what is told of its client. */
+  readonly meter: ClientMeter
+  /** The broker that it talks to, once it is there. */
+  broker: BrokerCounts | undefined
   /** Made when a quota first asks for topics. */
   tracking: TopicTracking | undefined
 }

@@ -7,9 +7,11 @@
  */
 import { ProtocolError } from 'kafka-protocol-codec'
 import { IN_FLIGHT_MAX } from '../bounds.ts'
+import type { BrokerCounts } from '../cluster/broker-book.ts'
 import type { Identity } from '../policy/identity.ts'
 import { ClientFacts, type Origin } from './client-facts.ts'
 import { ClientLogin } from './client-login.ts'
+import { ClientMeter } from './client-meter.ts'
 import { ConnectionGate } from './connection-gate.ts'
 import type { SessionContext } from './context.ts'
 import type { CloseReason } from './counters.ts'
@@ -30,6 +32,7 @@ export type ClientBlock = 'none' | 'held' | 'window_full' | 'logging_in'
 
 export class Session {
   readonly totals: SessionTotals = noTotals()
+  readonly meter: ClientMeter
   readonly #facts: ClientFacts
   readonly #gate: ConnectionGate
   readonly #inFlight: InFlight
@@ -47,6 +50,7 @@ export class Session {
     this.#gate = new ConnectionGate(context, this.#facts, () => outbox.resume())
     this.#inFlight = new InFlight(IN_FLIGHT_MAX)
     this.#age = new FrameAge(nowMs)
+    this.meter = new ClientMeter(context.series.clients, this.totals)
     const sasl = new SaslObserver((principal) => {
       this.#facts.sawPrincipal(principal)
       outbox.identified()
@@ -68,6 +72,8 @@ export class Session {
       mutations: new MutationGate(this.#facts, context.topics),
       ownLogin,
       clientLogin: this.#clientLogin(context),
+      meter: this.meter,
+      broker: undefined,
       tracking: undefined,
     }
     this.#parts = parts
@@ -126,7 +132,8 @@ export class Session {
   }
 
   /** The broker is there: where we log in ourselves, that begins. */
-  brokerConnected(nowMs: number): void {
+  brokerConnected(broker: BrokerCounts, nowMs: number): void {
+    this.#parts.broker = broker
     if (this.#state !== 'closed') this.#parts.ownLogin.connected(nowMs)
   }
 
@@ -157,6 +164,7 @@ export class Session {
     if (this.#state === 'closed') return to
     try {
       const at = this.#requests.take(bytes, view, from, to, nowMs)
+      if (this.#requests.started) this.meter.of(this.#facts.identity, nowMs)
       if (this.#state === 'fresh' && this.#requests.started) this.#state = transition('fresh', 'firstFrame')
       if (this.#inFlight.length > 0) this.#answers.sendReplies(nowMs)
       if (this.#software !== this.#facts.identity.software) {
@@ -209,6 +217,7 @@ export class Session {
     this.#parts.clientLogin.close()
     this.#parts.tracking?.close()
     this.#facts.forget()
+    this.meter.close(nowMs)
   }
 
   #failed(error: unknown, reason: CloseReason, nowMs: number): void {

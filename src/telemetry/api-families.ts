@@ -11,51 +11,23 @@ import {
   type LatencyCounts,
   UNKNOWN_API_SLOT,
 } from '../session/counters.ts'
-
-/** One line of a family. `metricName` only where it differs from the family's: a histogram's `_bucket`, `_sum`, `_count`. */
-export interface Sample {
-  readonly metricName?: string
-  readonly labels?: Readonly<Record<string, string>>
-  readonly value: number
-}
-
-/** One metric: what a Registry prints, computed when it is scraped. */
-export interface Family {
-  readonly name: string
-  readonly help: string
-  readonly type: 'counter' | 'gauge' | 'histogram'
-  samples(): Sample[]
-}
+import type { MetricName } from './catalogue/definition.ts'
+import { type Family, family, histogramSamples, type Sample } from './family.ts'
 
 /** Families counted by API. */
 export function apiFamilies(counters: Counters): Family[] {
   return [
-    perApi('sluice_requests_total', 'Requests forwarded or answered, by API.', counters.requests),
-    perApi('sluice_request_bytes_total', 'Bytes of request frames, by API.', counters.requestBytes),
-    perApi('sluice_response_bytes_total', 'Bytes of response frames, by API.', counters.responseBytes),
-    perApi(
-      'sluice_broker_throttle_seconds_total',
-      'Throttle time that the brokers themselves asked for, by API.',
-      counters.brokerThrottleMs,
-      1 / 1000,
-    ),
-    {
-      name: 'sluice_records_total',
-      help: 'Records that passed, by direction.',
-      type: 'counter',
-      samples: () => [
-        { labels: { direction: 'produce' }, value: counters.producedRecords },
-        { labels: { direction: 'fetch' }, value: counters.fetchedRecords },
-      ],
-    },
-    {
-      name: 'sluice_errors_total',
-      help: 'Answers that carried a Kafka error, by API and error.',
-      type: 'counter',
-      samples: () => errorSamples(counters.errors),
-    },
-    histogram('sluice_broker_latency_seconds', 'Time from forwarding a request to its answer.', counters.brokerLatency),
-    histogram('sluice_hold_seconds', 'Time that held requests were held.', counters.hold),
+    perApi('sluice_requests_total', counters.requests),
+    perApi('sluice_request_bytes_total', counters.requestBytes),
+    perApi('sluice_response_bytes_total', counters.responseBytes),
+    perApi('sluice_broker_throttle_seconds_total', counters.brokerThrottleMs, 1 / 1000),
+    family('sluice_records_total', () => [
+      { labels: { direction: 'produce' }, value: counters.producedRecords },
+      { labels: { direction: 'fetch' }, value: counters.fetchedRecords },
+    ]),
+    family('sluice_errors_total', () => errorSamples(counters.errors)),
+    histogram('sluice_broker_latency_seconds', counters.brokerLatency),
+    histogram('sluice_hold_seconds', counters.hold),
   ]
 }
 
@@ -69,19 +41,14 @@ function errorLabel(slot: number): string {
   return (slot === ERROR_SLOTS - 1 ? undefined : errorName(slot - 1)) ?? 'UNKNOWN'
 }
 
-function perApi(name: string, help: string, counts: Float64Array, scale = 1): Family {
-  return {
-    name,
-    help,
-    type: 'counter',
-    samples: () => {
-      const sums = new Map<string, number>()
-      counts.forEach((count, slot) => {
-        if (count > 0) add(sums, apiLabel(slot), count * scale)
-      })
-      return [...sums].map(([api, value]) => ({ labels: { api }, value }))
-    },
-  }
+function perApi(name: MetricName, counts: Float64Array, scale = 1): Family {
+  return family(name, () => {
+    const sums = new Map<string, number>()
+    counts.forEach((count, slot) => {
+      if (count > 0) add(sums, apiLabel(slot), count * scale)
+    })
+    return [...sums].map(([api, value]) => ({ labels: { api }, value }))
+  })
 }
 
 function errorSamples(errors: Float64Array): Sample[] {
@@ -95,13 +62,12 @@ function errorSamples(errors: Float64Array): Sample[] {
   return [...sums.values()]
 }
 
-function histogram(name: string, help: string, counts: LatencyCounts): Family {
-  return {
-    name,
-    help,
-    type: 'histogram',
-    samples: () => histogramRows(counts).flatMap((row) => rowSamples(name, row)),
-  }
+function histogram(name: MetricName, counts: LatencyCounts): Family {
+  return family(name, () =>
+    histogramRows(counts).flatMap(({ api, buckets, sumSeconds }) =>
+      histogramSamples(name, { api }, LATENCY_BOUNDS_SECONDS, buckets, sumSeconds),
+    ),
+  )
 }
 
 interface HistogramRow {
@@ -126,21 +92,6 @@ function histogramRows(counts: LatencyCounts): HistogramRow[] {
     rows.set(api, row)
   }
   return [...rows.values()]
-}
-
-/** Prometheus wants cumulated buckets. */
-function rowSamples(name: string, { api, buckets, sumSeconds }: HistogramRow): Sample[] {
-  let total = 0
-  const cumulated = buckets.map((count, i): Sample => {
-    total += count
-    const le = LATENCY_BOUNDS_SECONDS[i]
-    return { metricName: `${name}_bucket`, labels: { api, le: le === undefined ? '+Inf' : String(le) }, value: total }
-  })
-  return [
-    ...cumulated,
-    { metricName: `${name}_sum`, labels: { api }, value: sumSeconds },
-    { metricName: `${name}_count`, labels: { api }, value: total },
-  ]
 }
 
 function add(sums: Map<string, number>, key: string, value: number): void {

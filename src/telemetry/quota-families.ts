@@ -2,9 +2,11 @@
  * The metric families with a label `quota`. Every quota of the policy in force has its series from the start; one that a
  * reload removed keeps its counts, as counters must not go backwards.
  */
+import type { QuotaBuckets } from '../limiter/bucket-table.ts'
 import type { Counters, QuotaCounts } from '../session/counters.ts'
 import type { QuotaStatus } from '../sluice.ts'
-import type { Family, Sample } from './api-families.ts'
+import type { MetricName } from './catalogue/definition.ts'
+import { type Family, family, type Sample } from './family.ts'
 
 type Count = Exclude<keyof QuotaCounts, 'used'>
 
@@ -20,54 +22,37 @@ const ACTIONS: readonly (readonly [action: string, count: Count])[] = [
 export function quotaFamilies(counters: Counters, quotas: () => readonly QuotaStatus[]): Family[] {
   /** Names first from the policy, then from counts of quotas that are gone. */
   const names = (): string[] => [...new Set([...quotas().map(({ name }) => name), ...counters.quotas().keys()])]
-  const perQuota = (name: string, help: string, count: Count, scale = 1): Family => ({
-    name,
-    help,
-    type: 'counter',
-    samples: () =>
+  const perQuota = (name: MetricName, count: Count, scale = 1): Family =>
+    family(name, () =>
       names().map((quota) => ({ labels: { quota }, value: (counters.quotas().get(quota)?.[count] ?? 0) * scale })),
-  })
+    )
   return [
-    {
-      name: 'sluice_throttled_requests_total',
-      help: 'Requests (or connections) that met a quota, by what was done: stamped, held, refused, or only observed.',
-      type: 'counter',
-      samples: () =>
-        names().flatMap((quota) =>
-          ACTIONS.map(([action, count]) => ({
-            labels: { quota, action },
-            value: counters.quotas().get(quota)?.[count] ?? 0,
-          })),
-        ),
-    },
-    perQuota(
-      'sluice_throttle_seconds_total',
-      'Delay that requests met, or would have met in observe mode.',
-      'throttleMs',
-      1 / 1000,
+    family('sluice_throttled_requests_total', () =>
+      names().flatMap((quota) =>
+        ACTIONS.map(([action, count]) => ({
+          labels: { quota, action },
+          value: counters.quotas().get(quota)?.[count] ?? 0,
+        })),
+      ),
     ),
-    perQuota(
-      'sluice_throttled_bytes_total',
-      'Bytes of the requests (of Fetch: answers) that met a delay, or would have met one in observe mode.',
-      'throttledBytes',
+    perQuota('sluice_throttle_seconds_total', 'throttleMs', 1 / 1000),
+    perQuota('sluice_throttled_bytes_total', 'throttledBytes'),
+    family('sluice_quota_used_total', () =>
+      names().flatMap((quota) => usedSamples(quota, counters.quotas().get(quota), quotas())),
     ),
-    {
-      name: 'sluice_quota_used_total',
-      help: 'Charged to the quota, in its own unit (bytes, records, requests, partitions, connections).',
-      type: 'counter',
-      samples: () => names().flatMap((quota) => usedSamples(quota, counters.quotas().get(quota), quotas())),
-    },
-    {
-      name: 'sluice_quota_limit',
-      help: 'Limit of the quota for each of its buckets, in its own unit a second.',
-      type: 'gauge',
-      samples: () => limitSamples(quotas()),
-    },
-    perQuota(
-      'sluice_quota_floor_exceeded_total',
-      'Requests let go early because holding them longer would have broken the client.',
-      'floorExceeded',
-    ),
+    family('sluice_quota_limit', () => limitSamples(quotas())),
+    perQuota('sluice_quota_floor_exceeded_total', 'floorExceeded'),
+  ]
+}
+
+/** How the buckets stand at the moment of the scrape. */
+export function bucketFamilies(buckets: () => ReadonlyMap<string, QuotaBuckets>): Family[] {
+  const perQuota = (name: MetricName, value: (buckets: QuotaBuckets) => number): Family =>
+    family(name, () => [...buckets()].map(([quota, of]) => ({ labels: { quota }, value: value(of) })))
+  return [
+    perQuota('sluice_bucket_debt_seconds', ({ debtMs }) => debtMs / 1000),
+    perQuota('sluice_bucket_level_ratio', ({ level }) => level),
+    perQuota('sluice_quota_keys', ({ buckets: count }) => count),
   ]
 }
 

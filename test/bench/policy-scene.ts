@@ -10,6 +10,7 @@ import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
 import type { SessionContext } from '../../src/session/context.ts'
 import { Counters } from '../../src/session/counters.ts'
+import { DEFAULT_SERIES, SeriesBooks } from '../../src/session/series-books.ts'
 
 /** Whoever is named flood-… waits under this one. */
 export const FLOOD_QUOTA = 'floods'
@@ -44,14 +45,16 @@ export function quotasYaml(count: number): string {
 }
 
 export function contextOf(rules: readonly QuotaRule[]): SessionContext {
+  const book = new AddressBook(10)
   return {
     policy: new PolicySet(rules),
     buckets: new BucketTable(100_000),
     levels: new LevelTable(),
     topics: new TopicBook(TOPICS_MAX),
     groups: new GroupBook(GROUP_CLIENTS_MAX),
+    series: new SeriesBooks(DEFAULT_SERIES, book),
     counters: new Counters(),
-    book: new AddressBook(10),
+    book,
     behaviourOf: (software) => behaviourOf(software, []),
     frameBytesMax: 104_857_600,
     labels: {},

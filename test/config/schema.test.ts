@@ -68,6 +68,7 @@ test('every key has a description, unknown keys are refused', () => {
     'followKafka',
     'clients',
     'log',
+    'metrics',
     'limits',
   ])
   assert.doesNotMatch(JSON.stringify(schema), /"json":/, 'our own notes do not leak')

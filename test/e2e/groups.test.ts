@@ -16,9 +16,10 @@ import {
   runClient,
   startClient,
 } from '../support/clients.ts'
+import type { SluiceMetrics } from '../support/sluice-metrics.ts'
 import { waitFor } from '../support/wait.ts'
 import { type GroupView, groupView } from './support/group-view.ts'
-import { kafkaFor, type RunningSluice, type SluiceMetrics, withSluice } from './support/sluice.ts'
+import { kafkaFor, type RunningSluice, withSluice } from './support/sluice.ts'
 
 const TOPIC = 'events'
 const PARTITIONS = 6

@@ -9,10 +9,11 @@ import { type TestContext, test } from 'node:test'
 import { API_KEY } from 'kafka-protocol-codec'
 import { createTopic, type KafkaCluster } from '../../src/demo/kafka/index.ts'
 import { type ClientConfig, requireClient, runClient } from '../support/clients.ts'
+import type { SluiceMetrics } from '../support/sluice-metrics.ts'
 import { waitFor } from '../support/wait.ts'
 import { ByteTap, type Conversation, framesOf } from './support/byte-tap.ts'
 import { report } from './support/limits.ts'
-import { kafkaFor, type SluiceMetrics, startSluice, withSluice } from './support/sluice.ts'
+import { kafkaFor, startSluice, withSluice } from './support/sluice.ts'
 
 /** Where the tap before the sluice listens: the sluice itself has the same ports of 127.0.0.1. Linux has all of 127/8. */
 const TAP_HOST = '127.0.0.2'

@@ -212,3 +212,22 @@ test('100,000 buckets in debt are kept, and more keys than that share', () => {
   assert.equal(table.size, 100_001)
   assert.equal(table.debtMs(acquire(table, 'k0', 0), 0), 900)
 })
+
+test('the buckets of a quota at a glance: how many, the deepest debt, the emptiest', () => {
+  const table = new BucketTable(10)
+  const [a, b] = ['a', 'b'].map((key) => table.acquire('q', 'requests', key, 1, 1_000, 0))
+  table.acquire('other', 'requests', '', 1, 1_000, 0)
+  table.reserve(a!, 250, 0)
+  table.reserve(b!, 3_000, 0)
+  assert.deepEqual(
+    [...table.byQuota(0)],
+    [
+      ['q', { buckets: 2, debtMs: 2_000, level: -2 }],
+      ['other', { buckets: 1, debtMs: 0, level: 1 }],
+    ],
+  )
+  assert.deepEqual(table.byQuota(2_500).get('q'), { buckets: 2, debtMs: 0, level: 0.5 })
+  table.release(a!)
+  table.sweep(10_000, 10)
+  assert.equal(table.byQuota(10_000).get('q')?.buckets, 1)
+})

@@ -14,6 +14,7 @@ import { behaviourOf } from '../../src/policy/client-libraries.ts'
 import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
 import { Counters } from '../../src/session/counters.ts'
+import { DEFAULT_SERIES, SeriesBooks } from '../../src/session/series-books.ts'
 import { LogLimiter } from '../../src/telemetry/log-limiter.ts'
 import { type FakeBroker, startFakeBroker } from '../support/fake-broker.ts'
 import { connectRaw, FAST, noSocketsLeft, type RawClient } from '../support/net.ts'
@@ -39,6 +40,7 @@ export async function startBareGateway(
   const logger = collectingLogger(lines)
   const broker = await startFakeBroker()
   const counters = new Counters()
+  const book = new AddressBook(10)
   const gateway = new Gateway({
     context: {
       policy: new PolicySet(quotas, { observe: false }),
@@ -46,8 +48,9 @@ export async function startBareGateway(
       levels: new LevelTable(),
       topics: new TopicBook(TOPICS_MAX),
       groups: new GroupBook(GROUP_CLIENTS_MAX),
+      series: new SeriesBooks(DEFAULT_SERIES, book),
       counters,
-      book: new AddressBook(10),
+      book,
       behaviourOf: (software) => behaviourOf(software, [{ software: '', holdMs }]),
       frameBytesMax: 104_857_600,
       labels: {},

@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import { startSluice } from '../../src/app.ts'
 import type { Config } from '../../src/config/config.ts'
 import type { CloseReason } from '../../src/session/counters.ts'
+import { DEFAULT_SERIES } from '../../src/session/series-books.ts'
 import type { Sluice } from '../../src/sluice.ts'
 import { createLogger, type Logger } from '../../src/telemetry/logger.ts'
 import { type FakeBroker, type FakeBrokerOptions, startFakeBroker } from '../support/fake-broker.ts'
@@ -39,6 +40,7 @@ export function plainConfig(bootstrap: readonly Target[], parts: Partial<Config>
     mode: 'enforce',
     clients: [],
     limits: { frameBytesMax: 104_857_600, connectionsMax: 1_000, bucketsMax: 1_000 },
+    metrics: DEFAULT_SERIES,
     log: { level: 'debug' },
     ...parts,
   }

@@ -18,6 +18,7 @@ import type { SessionContext } from '../../src/session/context.ts'
 import { type CloseReason, Counters } from '../../src/session/counters.ts'
 import type { Outbox } from '../../src/session/outbox.ts'
 import type { LoginTokens } from '../../src/session/own-login.ts'
+import { DEFAULT_SERIES, SeriesBooks, type SeriesLimits } from '../../src/session/series-books.ts'
 import { Session } from '../../src/session/session.ts'
 
 export interface RigOptions {
@@ -37,6 +38,7 @@ export interface RigOptions {
   /** We log in at the broker; tell it with `connected`. */
   readonly login?: LoginTokens
   readonly verifier?: Verifier
+  readonly series?: SeriesLimits
 }
 
 /** What rigs of one process share. */
@@ -129,7 +131,8 @@ export class Rig implements Outbox {
 
   /** The broker is there. */
   connected(): this {
-    this.session.brokerConnected(this.nowMs)
+    const broker = this.context.series.brokers.at({ host: 'broker.example', port: 9092 })
+    this.session.brokerConnected(broker, this.nowMs)
     return this.#resumed()
   }
 
@@ -253,6 +256,7 @@ function contextOf({
   clients = [],
   frameBytesMax = 104_857_600,
   labels = {},
+  series = DEFAULT_SERIES,
   login,
   verifier,
 }: RigOptions): SessionContext {
@@ -267,6 +271,7 @@ function contextOf({
     levels: new LevelTable(),
     topics: new TopicBook(TOPICS_MAX),
     groups: new GroupBook(GROUP_CLIENTS_MAX),
+    series: new SeriesBooks(series, book),
     counters: new Counters(),
     book,
     behaviourOf: (software) => behaviourOf(software, clients),

@@ -2,21 +2,27 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { describe, test } from 'node:test'
+import { AddressBook } from '../../src/cluster/address-book.ts'
 import { Counters, LATENCY_BOUNDS_SECONDS, UNKNOWN_API_SLOT } from '../../src/session/counters.ts'
+import { DEFAULT_SERIES, SeriesBooks } from '../../src/session/series-books.ts'
 import type { QuotaStatus } from '../../src/sluice.ts'
-import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts'
+import { createMetrics, type Metrics, type MetricsSources } from '../../src/telemetry/metrics.ts'
 
 const PRODUCE = 0
 const FETCH = 1
 
-function metricsOf(counters: Counters, quotas: QuotaStatus[] = [], processMetrics = false): Metrics {
+function metricsOf(counters: Counters, quotas: QuotaStatus[] = [], other: Partial<MetricsSources> = {}): Metrics {
   return createMetrics({
     counters,
     version: '1.2.3',
     kafkaProtocol: '4.4.0',
     quotas: () => quotas,
+    series: new SeriesBooks(DEFAULT_SERIES, new AddressBook(10)),
+    buckets: () => new Map(),
+    fold: () => undefined,
     configValid: () => true,
-    processMetrics,
+    processMetrics: false,
+    ...other,
   })
 }
 
@@ -216,14 +222,7 @@ describe('connections, configuration, build', () => {
     let valid = false
     const counters = new Counters()
     counters.configReloads.failed = 1
-    const metrics = createMetrics({
-      counters,
-      version: '1',
-      kafkaProtocol: '4',
-      quotas: () => [],
-      configValid: () => valid,
-      processMetrics: false,
-    })
+    const metrics = metricsOf(counters, [], { configValid: () => valid })
     assert.deepEqual(await samples(metrics, 'sluice_config_valid'), ['sluice_config_valid 0'])
     valid = true
     assert.deepEqual(await samples(metrics, 'sluice_config_valid'), ['sluice_config_valid 1'])
@@ -240,7 +239,7 @@ describe('connections, configuration, build', () => {
   })
 
   test('the process tells of its memory and CPU beside', async () => {
-    const text = await metricsOf(new Counters(), [], true).text()
+    const text = await metricsOf(new Counters(), [], { processMetrics: true }).text()
     assert.match(text, /^process_resident_memory_bytes \d+$/m)
     assert.match(text, /^nodejs_eventloop_lag_seconds /m)
   })

@@ -17,6 +17,7 @@ import {
   startKafka,
 } from '../../../src/demo/kafka/index.ts'
 import type { SluiceStatus } from '../../../src/sluice.ts'
+import { SluiceMetrics } from '../../support/sluice-metrics.ts'
 import type { Surroundings } from '../../support/surroundings.ts'
 import { waitFor } from '../../support/wait.ts'
 
@@ -61,35 +62,6 @@ export interface RunningSluice {
   reload(quotas: readonly object[]): Promise<void>
   /** Drains it and looks whether all was well. Called by itself at the test's end; a second call does nothing. */
   stop(): Promise<void>
-}
-
-/** A scrape of `/metrics`. */
-export class SluiceMetrics {
-  readonly #samples: readonly { name: string; labels: Readonly<Record<string, string>>; value: number }[]
-
-  constructor(text: string) {
-    this.#samples = text
-      .split('\n')
-      .filter((line) => line !== '' && !line.startsWith('#'))
-      .map((line) => {
-        const [, name = '', labels = '', value = ''] = /^([\w:]+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
-        const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key, text])
-        return { name, labels: Object.fromEntries(pairs) as Record<string, string>, value: Number(value) }
-      })
-  }
-
-  /** The sum of all series of that name with these labels; 0 where there is none. */
-  value(name: string, labels: Readonly<Record<string, string>> = {}): number {
-    const wanted = Object.entries(labels)
-    return this.#samples
-      .filter((sample) => sample.name === name && wanted.every(([key, text]) => sample.labels[key] === text))
-      .reduce((sum, sample) => sum + sample.value, 0)
-  }
-
-  /** Every series of that name. */
-  series(name: string): readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[] {
-    return this.#samples.filter((sample) => sample.name === name)
-  }
 }
 
 /** Starts a Kafka that the test's end stops. Undefined, and the test skipped with the reasons, where none can be had. */

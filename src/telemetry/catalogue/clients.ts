@@ -1,0 +1,176 @@
+/** Clients by client id, and what their producers send. */
+import { BY_CLIENT, type Definitions } from './definition.ts'
+
+const FOLDED = 'A client that gave its series up to a busier one begins again at 0 when it gets them back.'
+
+export const CLIENTS: Definitions = {
+  sluice_client_info: {
+    type: 'gauge',
+    help: 'Library and user of a client as it names itself; always 1.',
+    labels: ['client_id', 'software', 'software_version', 'principal'],
+    bounds: '`metrics.clientsMax` clients, up to 4 of each client id',
+    source: 'request header; ApiVersions v3+; SASL or certificate',
+    caveat: 'Libraries that do not say their name (ApiVersions below v3) have an empty `software`.',
+  },
+  sluice_client_connections: {
+    type: 'gauge',
+    help: 'Connections of the client open now.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'accepted sockets, by the client id of the last request',
+  },
+  sluice_client_requests_total: {
+    type: 'counter',
+    help: 'Requests of the client, of any API.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'the header of each request',
+    caveat: FOLDED,
+  },
+  sluice_client_produce_requests_total: {
+    type: 'counter',
+    help: 'Produce requests of the client.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'the header of each request',
+  },
+  sluice_client_fetch_requests_total: {
+    type: 'counter',
+    help: 'Fetch requests of the client that were answered.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'answers to Fetch and ShareFetch',
+  },
+  sluice_client_produced_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of Produce requests of the client.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'frame sizes of Produce requests: records as sent, compressed or not, with their headers',
+  },
+  sluice_client_fetched_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of answers to Fetch requests of the client.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'frame sizes of answers to Fetch and ShareFetch',
+  },
+  sluice_client_produced_records_total: {
+    type: 'counter',
+    help: 'Records that the client produced.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: '`recordsCount` of the batches in its Produce requests',
+    caveat: 'Those of failed and repeated requests count too.',
+  },
+  sluice_client_fetched_records_total: {
+    type: 'counter',
+    help: 'Records that the client fetched.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: '`recordsCount` of the batches in answers to its Fetches',
+    caveat:
+      'Of a batch that begins before the offset asked for, all records count unless a quota or lag follows positions.',
+  },
+  sluice_client_throttle_seconds_total: {
+    type: 'counter',
+    help: 'Delay that quotas gave the client, told in throttle_time_ms or held.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'by how much its charges prolonged the debt of their buckets',
+    caveat: 'Divide its rate by the connections: each waits by itself.',
+  },
+  sluice_client_hold_seconds_total: {
+    type: 'counter',
+    help: 'Time that requests of the client were held in the sluice.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'from the first look at a request to its being forwarded',
+  },
+  sluice_client_errors_total: {
+    type: 'counter',
+    help: 'Error codes in answers to the client, by error.',
+    labels: ['client_id', 'error'],
+    bounds: "clients as above × the errors that they met (of Kafka's 160)",
+    source: 'every `errorCode` of the answers, those of partitions included',
+  },
+  sluice_client_produce_latency_seconds: {
+    type: 'histogram',
+    help: "Broker time of the client's Produce requests: from forwarding to the answer, without the time held.",
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'as `sluice_broker_latency_seconds`',
+    caveat: 'Time held is in `sluice_client_hold_seconds_total`. acks=0 has no answer.',
+  },
+  sluice_client_fetch_latency_seconds: {
+    type: 'histogram',
+    help: "Broker time of the client's Fetch requests: from forwarding to the answer, the wait for data included.",
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'as `sluice_broker_latency_seconds`',
+    caveat:
+      'A consumer at the end of its partitions waits `fetch.max.wait.ms` (500 ms in Java) each time: that is idleness, not slowness.',
+  },
+  sluice_client_produce_batches_total: {
+    type: 'counter',
+    help: 'Record batches that the client produced, by compression codec.',
+    labels: ['client_id', 'codec'],
+    bounds: 'clients as above × the codecs that they use (of 6)',
+    source: 'attributes of the record batch headers',
+  },
+  sluice_client_produce_batch_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of the record batches that the client produced, as sent.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: '`batchLength` of the record batch headers',
+    caveat: 'Compressed size; how large they were before is not on the wire (decision 23).',
+  },
+  sluice_client_largest_batch_bytes: {
+    type: 'gauge',
+    help: 'The largest record batch that the client produced.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: '`batchLength` of the record batch headers',
+    caveat:
+      'What `batch.size` is set to is not on the wire; a busy producer comes near it, and the average divided by this is its fill.',
+  },
+  sluice_produce_batch_bytes: {
+    type: 'histogram',
+    help: 'Sizes of produced record batches, as sent.',
+    labels: [],
+    bounds: '1',
+    source: '`batchLength` of the record batch headers',
+  },
+  sluice_produce_batch_records: {
+    type: 'histogram',
+    help: 'Records in produced record batches.',
+    labels: [],
+    bounds: '1',
+    source: '`recordsCount` of the record batch headers',
+  },
+  sluice_produce_request_records: {
+    type: 'histogram',
+    help: 'Records in Produce requests.',
+    labels: [],
+    bounds: '1',
+    source: '`recordsCount` of all batches of a request',
+  },
+  sluice_produce_batches_total: {
+    type: 'counter',
+    help: 'Produced record batches, by compression codec.',
+    labels: ['codec'],
+    bounds: '6',
+    source: 'attributes of the record batch headers',
+  },
+  sluice_produce_retries_total: {
+    type: 'counter',
+    help: 'Record batches that the client sent again.',
+    labels: ['client_id'],
+    bounds: BY_CLIENT,
+    source: 'the same producer id and epoch with a base sequence that its partition has had before',
+    caveat:
+      'Idempotent producers only (Java and franz-go by default). Others leave no sign: most build a retried batch anew, with other timestamps, ' +
+      'so it looks like another one. What was retried while the sluice was restarting, and a batch whose epoch was raised, look new.',
+  },
+}
