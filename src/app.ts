@@ -16,6 +16,8 @@ import {
 import { GroupBook } from './cluster/group-book.ts'
 import { TopicBook } from './cluster/topic-book.ts'
 import { type Config, ConfigError } from './config/config.ts'
+import { policyChange } from './explain/audit-words.ts'
+import type { Policy } from './explain/policy-document.ts'
 import { Insight } from './insight.ts'
 import { BucketTable } from './limiter/bucket-table.ts'
 import { LevelTable } from './limiter/level-table.ts'
@@ -55,7 +57,7 @@ export interface SluiceDependencies {
   /** Whether the configuration file, as it stands, is the one in force; a reload that failed makes it invalid. */
   readonly configReport?: () => ConfigReport
   /** Reads the file again, for `POST /api/reload`. */
-  readonly reload?: () => ReloadOutcome | Promise<ReloadOutcome>
+  readonly reload?: (peer: string) => ReloadOutcome | Promise<ReloadOutcome>
 }
 
 /**
@@ -199,7 +201,8 @@ class App implements Sluice {
         insight: this.#insight,
         configReport,
         reload,
-        onError: (error, path) => this.#logger.error({ event: 'admin_failed', path, err: error }, `${path} failed`),
+        denied: (peer, path, why) => this.#denied(peer, path, why),
+        onError: (error, path) => this.#logger.log('admin_failed', { path, err: error }, `${path} failed`),
       })
       this.#insight.start()
     }
@@ -264,30 +267,36 @@ class App implements Sluice {
       ...followKafka,
       changed: ({ quotas, notes }) => {
         const rules = quotas.map(({ rule }) => rule)
+        const before = this.#inForce
         this.#policies.follow(rules, monotonicMs(), new Date())
         this.#policyChanged()
-        const message = `the cluster's own quotas are in force: ${quotas.length === 0 ? 'there are none' : rules.map(({ name }) => name).join(', ')}`
-        this.#logger.info({ event: 'kafka_quotas', quotas: rules.map(({ name }) => name), notes }, message)
+        const change = policyChange(before, this.#inForce)
+        const names = rules.map(({ name }) => name)
+        const message = `the cluster's own quotas are in force: ${names.length === 0 ? 'there are none' : names.join(', ')}`
+        this.#logger.log('kafka_quotas', { trigger: 'followKafka', quotas: names, notes, ...change }, message)
       },
       failed: (error) => {
         this.counters.quotaPolls.failed++
         const isKnown = this.#follower?.state().answeredAtMs !== undefined
         const kept = isKnown ? '; the last ones stay in force' : '; until they are, only those of the file limit'
+        const address = upstream.bootstrap.map(formatAddress).join(',')
         this.#limitedLog.log(
-          'warn',
           'kafka_quotas_failed',
-          upstream.bootstrap.map(formatAddress).join(','),
+          address,
+          { address },
           `the quotas of the cluster cannot be read: ${error.message}${kept}`,
         )
       },
       recovered: (failuresInRow) =>
-        this.#logger.info(
-          { event: 'kafka_quotas_recovered', failuresInRow },
-          'the quotas of the cluster can be read again',
-        ),
+        this.#logger.log('kafka_quotas_recovered', { failuresInRow }, 'the quotas of the cluster can be read again'),
       now: monotonicMs,
       random: Math.random,
     })
+  }
+
+  get #inForce(): Policy {
+    const { mode, clients } = this.#config
+    return { mode, clients, quotas: this.#policies.rules }
   }
 
   #policyChanged(): void {
@@ -304,7 +313,16 @@ class App implements Sluice {
       this.#reviewAtMs = nowMs + METRICS_REVIEW_MS
       this.#context.series.review(this.#meters(), nowMs)
     }
-    if (this.#policies.tick(nowMs, new Date())) this.#policyChanged()
+    this.#limitedLog.sweep()
+    const before = this.#inForce
+    if (!this.#policies.tick(nowMs, new Date())) return
+    this.#policyChanged()
+    const change = policyChange(before, this.#inForce)
+    this.#logger.log(
+      'schedule_changed',
+      { trigger: 'schedule', ...change },
+      'a window of a schedule has opened or closed',
+    )
   }
 
   async drain(deadlineMs: number = DRAIN_DEADLINE_MS): Promise<'clean' | 'deadline'> {
@@ -338,6 +356,11 @@ class App implements Sluice {
     await this.#admin?.close()
   }
 
+  #denied(peer: string, path: string, why: string): void {
+    this.counters.adminForbidden++
+    this.#limitedLog.log('admin_forbidden', peer, { peer, path, detail: why }, `${peer} was denied ${path}: ${why}`)
+  }
+
   /** Bootstrap addresses, those that answered last time first. */
   #bootstrapCandidates(): readonly Address[] {
     const { bootstrap } = this.#config.upstream
@@ -348,8 +371,9 @@ class App implements Sluice {
   #brokerChanged(entry: BrokerEntry, change: BrokerChange): void {
     const { nodeId, address } = entry
     if (change !== 'unserved') {
-      this.#logger.info(
-        { event: `broker_${change}`, nodeId, address: formatAddress(address) },
+      this.#logger.log(
+        `broker_${change}`,
+        { nodeId, address: formatAddress(address) },
         `broker ${nodeId} ${change === 'joined' ? 'is' : 'has moved to'} ${formatAddress(address)}`,
       )
     }
@@ -358,14 +382,15 @@ class App implements Sluice {
 
   #listenerOutcome(entry: BrokerEntry, error: Error | undefined): void {
     if (error === undefined) {
-      this.#logger.debug(
-        { event: 'broker_listener', nodeId: entry.nodeId, port: entry.local?.port },
+      this.#logger.log(
+        'broker_listener',
+        { nodeId: entry.nodeId, port: entry.local?.port },
         `port ${entry.local?.port} stands for broker ${entry.nodeId}`,
       )
       this.#gateway.listenerReady()
       return
     }
-    this.#limitedLog.log('error', 'no_broker_port', String(entry.nodeId), error.message)
+    this.#limitedLog.log('broker_port_failed', String(entry.nodeId), { nodeId: entry.nodeId }, error.message)
     this.#gateway.listenerFailed(entry, error)
   }
 
@@ -375,9 +400,9 @@ class App implements Sluice {
     if (error === undefined) return
     this.#unreachableWhy = `${formatAddress(address)}: ${error.message}`
     this.#limitedLog.log(
-      'warn',
       'dial_failed',
       formatAddress(address),
+      { address: formatAddress(address) },
       `broker ${formatAddress(address)} cannot be reached: ${error.message}`,
     )
     void this.#discovery.ask() // it may have moved
@@ -391,9 +416,9 @@ class App implements Sluice {
     if (outcome.kind !== 'unreachable') return
     this.#unreachableWhy = `${formatAddress(address)}: ${outcome.error}`
     this.#limitedLog.log(
-      'warn',
-      'broker_unreachable',
+      'discovery_failed',
       formatAddress(address),
+      { address: formatAddress(address) },
       `no answer from ${formatAddress(address)}: ${outcome.error}`,
     )
   }

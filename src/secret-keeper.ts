@@ -72,15 +72,12 @@ export class SecretKeeper {
     if (faults.length === 0) {
       this.#counters.secretReloads.ok++
       const files = kept.files.map(([, path]) => path)
-      this.#logger.info(
-        { event: 'secrets_reloaded', section, files },
-        `${section}: its files have changed and are in use`,
-      )
+      this.#logger.log('secrets_reloaded', { section, files }, `${section}: its files have changed and are in use`)
       return
     }
     this.#counters.secretReloads.failed++
     for (const { path, message } of faults) {
-      this.#logger.error({ event: 'secrets_refused', path }, `${path}: ${message}; what was read before stays in use`)
+      this.#logger.log('secrets_refused', { path }, `${path}: ${message}; what was read before stays in use`)
     }
   }
 

@@ -58,9 +58,7 @@ export class Security {
   /** From now on files that change are read again. */
   start(): void {
     this.#keeper.watch()
-    for (const message of exposures(this.#options.config)) {
-      this.#options.logger.warn({ event: 'exposed' }, message)
-    }
+    for (const message of exposures(this.#options.config)) this.#options.logger.log('exposed', {}, message)
   }
 
   close(): void {

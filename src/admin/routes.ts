@@ -20,7 +20,9 @@ export interface PageSources {
   /** Whether the configuration file is in force; undefined: nobody knows of one. */
   readonly configReport?: (() => ConfigReport) | undefined
   /** Reads the configuration file again; undefined: there is none. */
-  readonly reload?: (() => ReloadOutcome | Promise<ReloadOutcome>) | undefined
+  readonly reload?: ((peer: string) => ReloadOutcome | Promise<ReloadOutcome>) | undefined
+  /** Told of who was denied a page, and why. */
+  readonly denied?: ((peer: string, path: string, why: string) => void) | undefined
 }
 
 /** What `explain`, `diff` and `advise` ask for, as values for JSON. */
@@ -109,7 +111,7 @@ export async function answerTo(question: Question, sources: PageSources): Promis
     return { code: 404, type: TEXT, body: `no such page; there are: / ${Object.keys(PAGES).join(' ')}\n` }
   }
   if (page !== undefined && (page.method === method || (page.method === 'GET' && isRead))) {
-    return forbidden(page, question) ?? page.answer(sources, question)
+    return forbidden(page, question, sources) ?? page.answer(sources, question)
   }
   const allow = page?.method === 'POST' ? 'POST' : 'GET, HEAD'
   return { code: 405, type: TEXT, body: `${method} is not possible here; ${allow} is\n`, allow }
@@ -123,19 +125,27 @@ function readiness({ status, configReport }: PageSources): Answer {
 }
 
 /** What shows or changes more than health is for this machine, and for whoever has the token. */
-function forbidden({ isLocal }: Page, question: Question): Answer | undefined {
+function forbidden({ isLocal }: Page, question: Question, { denied }: PageSources): Answer | undefined {
   const { path, peer, hasToken } = question
   if (!path.startsWith('/api/') || hasToken === true) return undefined
   const fault = isLocal === true ? loopbackFault(question) : undefined
-  if (fault !== undefined) return { code: 403, type: TEXT, body: `${fault}\n` }
+  if (fault !== undefined) {
+    denied?.(peer, path, fault)
+    return { code: 403, type: TEXT, body: `${fault}\n` }
+  }
   if (isLoopback(peer)) return undefined
   const reason = `only from this machine (127.0.0.1 or ::1), not from ${peer}; from elsewhere with the token of admin.tokenFile: Authorization: Bearer …`
+  denied?.(peer, path, reason)
   return json(403, { reloaded: false, reason })
 }
 
-async function reload(sources: PageSources, { origin }: Question): Promise<Answer> {
-  if (origin !== undefined) return json(403, { reloaded: false, reason: `not by a web page (${origin})` })
-  const outcome = (await sources.reload?.()) ?? {
+async function reload(sources: PageSources, { origin, peer, path }: Question): Promise<Answer> {
+  if (origin !== undefined) {
+    const reason = `not by a web page (${origin})`
+    sources.denied?.(peer, path, reason)
+    return json(403, { reloaded: false, reason })
+  }
+  const outcome = (await sources.reload?.(peer)) ?? {
     kind: 'impossible',
     reason: 'there is no configuration file to reload',
   }

@@ -34,9 +34,9 @@ export function installLastResort(
     total++
     inMinute++
     const err = error instanceof Error ? error : new Error(`not an Error: ${String(error)}`)
-    logger.error({ err, bugs: total }, 'this is a bug in kafka-sluice; going on')
+    logger.log('bug', { err, bugs: total }, 'this is a bug in kafka-sluice; going on')
     if (inMinute <= BUGS_PER_MINUTE_MAX) return
-    logger.fatal({ bugs: total }, 'cannot go on')
+    logger.log('gave_up', { bugs: total }, 'cannot go on')
     exit(EXIT_FAILURE)
   }
   source.on('uncaughtException', onFault)

@@ -6,6 +6,7 @@ import { adviseCommand } from './advise.ts'
 import { checkConfigCommand } from './check-config.ts'
 import { demoCommand } from './demo.ts'
 import { diffCommand } from './diff.ts'
+import { eventsCommand } from './events.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
 import { explainCommand } from './explain.ts'
 import { hashPasswordCommand } from './hash-password.ts'
@@ -55,6 +56,7 @@ function buildProgram(terminal: Terminal, finish: Finish): Command {
   program.addCommand(importQuotasCommand(terminal, finish))
   program.addCommand(hashPasswordCommand(terminal, finish))
   program.addCommand(schemaCommand(terminal, finish))
+  program.addCommand(eventsCommand(terminal, finish))
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()

@@ -12,7 +12,7 @@ import { EXIT_FAILURE, type Finish } from './exit-code.ts'
 import { formatLimit } from './format.ts'
 import { installLastResort } from './last-resort.ts'
 import { type ConfigFile, configFileOf, type RunFlags, readConfig, readWatch } from './read-config.ts'
-import { Reloader } from './reload.ts'
+import { Reloader, sha256 } from './reload.ts'
 import { startFault } from './start-fault.ts'
 import { supervise } from './supervise.ts'
 import type { Terminal } from './terminal.ts'
@@ -60,17 +60,22 @@ async function run(flags: RunFlags, terminal: Terminal): Promise<number> {
   const isWatched = file !== undefined && readWatch(flags, terminal.env)
   const logger = createLogger({ level: config.log.level, pretty: terminal.isTerminal, colour: terminal.colour })
   const counters = new Counters()
-  const reloader = new Reloader({ file, text, counters, logger })
+  const reloader = new Reloader({ file, text, config, counters, logger })
   const sluice = await start(config, {
     logger,
     counters,
     configReport: () => reloader.report(),
-    reload: () => reloader.reload('POST /api/reload'),
+    reload: (peer) => reloader.reload('POST /api/reload', peer),
   })
   if (sluice === undefined) return EXIT_FAILURE
   reloader.attach(sluice)
   installLastResort(process, logger, (exitCode) => process.exit(exitCode))
-  logStart(logger, config, sluice)
+  logStart(
+    logger,
+    config,
+    sluice,
+    file === undefined || text === undefined ? {} : { file: file.path, sha256: sha256(text) },
+  )
   const watch = isWatched ? watchConfig(file, reloader, logger) : undefined
   try {
     return await supervise({ sluice, logger, signals: terminal.signals, reloader })
@@ -84,7 +89,11 @@ function watchConfig({ path }: ConfigFile, reloader: Reloader, logger: Logger): 
     path,
     changed: () => void reloader.reload('file'),
     unwatched: (error) =>
-      logger.warn({ err: error }, `${path} sends no events; it is looked at every few seconds instead`),
+      logger.log(
+        'config_unwatched',
+        { file: path, err: error },
+        `${path} sends no events; it is looked at every few seconds instead`,
+      ),
   })
 }
 
@@ -96,13 +105,18 @@ async function start(config: Config, dependencies: SluiceDependencies): Promise<
   } catch (error) {
     const fault = startFault(error, config)
     if (fault === undefined) throw error
-    dependencies.logger.fatal(fault)
+    dependencies.logger.log('start_failed', {}, fault)
     return undefined
   }
 }
 
 /** The one line that says what this process does. */
-function logStart(logger: Logger, config: Config, sluice: Sluice): void {
+function logStart(
+  logger: Logger,
+  config: Config,
+  sluice: Sluice,
+  origin: { readonly file?: string; readonly sha256?: string },
+): void {
   const upstream = config.upstream.bootstrap.map(formatAddress)
   const quotas = sluice.status().quotas.map(({ name, dimension, limitPerSecond, mode }) => {
     const observed = mode === 'observe' ? ' (observe)' : ''
@@ -110,5 +124,9 @@ function logStart(logger: Logger, config: Config, sluice: Sluice): void {
   })
   const admin = sluice.admin === undefined ? 'off' : `http://${formatAddress(sluice.admin)}`
   const listen = formatAddress(sluice.listen)
-  logger.info({ listen, upstream, quotas, admin }, `listening on ${listen} for ${upstream.join(', ')}`)
+  logger.log(
+    'started',
+    { listen, upstream, quotas, admin, ...origin },
+    `listening on ${listen} for ${upstream.join(', ')}`,
+  )
 }

@@ -1,10 +1,10 @@
 /** `schema`: the JSON Schema of the configuration file, for editors and CI; the same as a page for people. */
-import { writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { configJsonSchema } from '../config/json-schema.ts'
 import { renderReference } from '../config/reference.ts'
-import { EXIT_FAILURE, EXIT_OK, type Finish } from './exit-code.ts'
+import type { Finish } from './exit-code.ts'
 import type { Terminal } from './terminal.ts'
+import { writeText } from './write-text.ts'
 
 const EXAMPLES = `
 Examples:
@@ -29,21 +29,6 @@ export function schemaCommand(terminal: Terminal, finish: Finish): Command {
     .action(({ markdown, out }: SchemaFlags) => {
       const schema = configJsonSchema()
       const text = markdown ? renderReference(schema) : `${JSON.stringify(schema, undefined, 2)}\n`
-      finish(out === undefined ? print(text, terminal) : write(out, text, terminal))
+      finish(writeText(out, text, terminal))
     })
-}
-
-function print(text: string, terminal: Terminal): number {
-  terminal.out(text)
-  return EXIT_OK
-}
-
-function write(path: string, text: string, terminal: Terminal): number {
-  try {
-    writeFileSync(path, text)
-    return EXIT_OK
-  } catch (error) {
-    terminal.err(`cannot write ${path}: ${(error as Error).message}\n`)
-    return EXIT_FAILURE
-  }
 }

@@ -29,16 +29,16 @@ export function supervise(supervised: Supervised): Promise<number> {
     }
     const stop = (signal: string): void => {
       if (draining) {
-        logger.warn({ signal }, 'second signal: leaving at once, connections are cut')
+        logger.log('second_signal', { signal }, 'second signal: leaving at once, connections are cut')
         sluice.kill()
         finish(EXIT_FAILURE)
         return
       }
       draining = true
       reloader.stop()
-      logger.info({ signal }, 'draining: no new connections, answers under way are delivered')
+      logger.log('draining', { signal }, 'draining: no new connections, answers under way are delivered')
       drain(supervised).then(finish, (error: unknown) => {
-        logger.error({ err: error }, 'drain failed; connections are cut')
+        logger.log('drain_failed', { err: error }, 'drain failed; connections are cut')
         sluice.kill()
         finish(EXIT_FAILURE)
       })
@@ -58,7 +58,7 @@ async function drain({ sluice, logger }: Supervised): Promise<number> {
   const startedMs = performance.now()
   const end = await sluice.drain()
   const tookMs = Math.round(performance.now() - startedMs)
-  if (end === 'clean') logger.info({ tookMs }, 'drained')
-  else logger.warn({ tookMs }, 'drain deadline: the connections that were left are cut')
+  if (end === 'clean') logger.log('drained', { tookMs }, 'drained')
+  else logger.log('drain_incomplete', { tookMs }, 'drain deadline: the connections that were left are cut')
   return EXIT_OK
 }

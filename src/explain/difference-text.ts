@@ -46,7 +46,7 @@ function summary({ quotas, settings, restart }: PolicyDifference): string {
   return [...quotasPart, ...(other === 0 ? [] : [`other settings: ${other}`])].join('; ')
 }
 
-const EFFECTS: Readonly<Record<QuotaDifference['effect'], string>> = {
+export const EFFECTS: Readonly<Record<QuotaDifference['effect'], string>> = {
   stricter: 'stricter',
   looser: 'looser',
   mixed: 'stricter in one, looser in another',
@@ -71,6 +71,11 @@ function changeLines(changes: readonly Change[], width: number, isListing = fals
     const body = wrapped(changeWords(change, isListing), width, ' '.repeat(start.length))
     return start + body.slice(start.length)
   })
+}
+
+/** `produceBytes 5 MB/s → 4 MB/s (−20 %), burst …`, for a line of the log. */
+export function changesOnOneLine(changes: readonly Change[], isListing: boolean): string {
+  return changes.map((change) => `${change.what} ${changeWords(change, isListing)}`).join(', ')
 }
 
 function changeWords({ from = 'none', to = 'none', percent, whom }: Change, isListing: boolean): string {

@@ -40,6 +40,8 @@ export interface BelowFloor {
 export interface ConnectionEvents {
   identified(connection: Connection): void
   belowFloor(connection: Connection, what: BelowFloor): void
+  /** Topics of a request were refused because of a quota. */
+  mutationRefused(connection: Connection, quota: string, apiKey: number, topicsRefused: number): void
   /** The outcome of dialling one address. */
   dialled(address: Address, error: Error | undefined): void
   ended(connection: Connection, reason: CloseReason, detail: string): void
@@ -48,8 +50,12 @@ export interface ConnectionEvents {
 /** Addresses to try, in order. */
 export type Candidates = () => readonly Address[]
 
+let connectionsMade = 0
+
 export class Connection implements Outbox {
   readonly session: Session
+  /** Counted from the start of the process: tells which log lines belong together. */
+  readonly number: number = ++connectionsMade
   readonly peer: string
   readonly openedAtMs: number
   readonly #client: Socket
@@ -137,6 +143,10 @@ export class Connection implements Outbox {
 
   belowFloor(quota: string, apiKey: number, frameBytes: number, heldMs: number): void {
     this.#events.belowFloor(this, { quota, apiKey, frameBytes, heldMs })
+  }
+
+  mutationRefused(quota: string, apiKey: number, topicsRefused: number): void {
+    this.#events.mutationRefused(this, quota, apiKey, topicsRefused)
   }
 
   resume(): void {

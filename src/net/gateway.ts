@@ -8,6 +8,7 @@ import { apiNameOf } from '../policy/api-classes.ts'
 import { floorAdvice } from '../policy/floor-advice.ts'
 import type { SessionContext } from '../session/context.ts'
 import type { CloseReason } from '../session/counters.ts'
+import { ENDING_EVENTS, type EndingEvent } from '../telemetry/events/connection-events.ts'
 import type { LogLimiter } from '../telemetry/log-limiter.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { monotonicMs } from './clock.ts'
@@ -18,29 +19,6 @@ import type { Upstream } from './upstream.ts'
 const TICK_MS = 1_000
 /** How long held connections are looked at in one go after a reload. */
 const REVIEW_SLICE_MS = 5
-
-/** Reasons that are somebody's fault and worth a line; the others are daily life. */
-const WARNED: ReadonlySet<CloseReason> = new Set<CloseReason>([
-  'client_tls',
-  'client_plaintext',
-  'client_tls_failed',
-  'client_login_failed',
-  'broker_login_failed',
-  'client_http',
-  'client_garbage',
-  'client_bad_frame',
-  'client_frame_too_large',
-  'client_frame_stalled',
-  'client_not_reading',
-  'broker_not_reading',
-  'broker_unreachable',
-  'no_broker_port',
-  'broker_bad_frame',
-  'broker_reset',
-  'connection_limit',
-  'connection_quota',
-  'drain_deadline',
-])
 
 export interface GatewayOptions {
   readonly context: SessionContext
@@ -155,8 +133,9 @@ export class Gateway implements ConnectionEvents {
 
   identified(connection: Connection): void {
     const { clientId, principal, software, softwareVersion } = connection.session.identity
-    this.#options.logger.debug(
-      { event: 'client_identified', peer: connection.peer, clientId, principal, software, softwareVersion },
+    this.#options.logger.log(
+      'client_identified',
+      { peer: connection.peer, connection: connection.number, clientId, principal, software, softwareVersion },
       `${connection.peer} is ${software === '' ? 'an unnamed library' : `${software} ${softwareVersion}`}`,
     )
   }
@@ -167,12 +146,30 @@ export class Gateway implements ConnectionEvents {
     const settings = floorAdvice(library, apiKey)
     const advice = settings === undefined ? '' : `; in the client: ${settings}; or fewer connections`
     this.#options.limitedLog.log(
-      'warn',
       'floor_exceeded',
       clientId,
+      {
+        quota,
+        clientId,
+        connection: connection.number,
+        api: apiNameOf(apiKey),
+        frameBytes,
+        heldMs: Math.round(heldMs),
+      },
       `quota ${quota} is below what client "${clientId}" (${library}) can be held to: a request of ${frameBytes} bytes was let go ` +
         `after ${Math.round(heldMs)} ms, as longer would risk its time-outs. Smaller requests make the limit reachable${advice}`,
-      { quota, api: apiNameOf(apiKey), frameBytes, heldMs: Math.round(heldMs) },
+    )
+  }
+
+  mutationRefused(connection: Connection, quota: string, apiKey: number, topicsRefused: number): void {
+    const { peer, number, session } = connection
+    const { clientId, principal } = session.identity
+    const api = apiNameOf(apiKey)
+    this.#options.limitedLog.log(
+      'mutation_refused',
+      `${quota} ${clientId}`,
+      { quota, clientId, principal, peer, connection: number, api, topicsRefused },
+      `quota ${quota} has refused ${topicsRefused} of the topics that client "${clientId}" names in ${api}; it is told when to try again`,
     )
   }
 
@@ -191,19 +188,22 @@ export class Gateway implements ConnectionEvents {
   }
 
   #sayEnded(connection: Connection, reason: CloseReason, detail: string): void {
-    const { peer, session } = connection
-    const fields = { reason, clientId: session.identity.clientId, software: session.identity.software }
+    const { peer, number, session } = connection
+    const { clientId, software } = session.identity
+    const fields = { peer, reason, connection: number, clientId, software }
     const host = peer.slice(0, peer.lastIndexOf(':'))
+    const { logger, limitedLog } = this.#options
+    const message = detail === '' ? `connection of ${host} closed` : detail
     if (reason === 'internal_error') {
-      this.#options.logger.error(
-        { event: reason, peer, ...fields, stack: detail },
-        'our bug: a session was closed by an unexpected error; please report the stack',
-      )
-    } else if (WARNED.has(reason)) {
-      const message = detail === '' ? `connection of ${host} closed` : detail
-      this.#options.limitedLog.log('warn', reason, host, message, fields)
+      const ourBug = 'our bug: a session was closed by an unexpected error; please report the stack'
+      logger.log('internal_error', { ...fields, stack: detail }, ourBug)
+    } else if (reason === 'connection_quota') {
+      const quota = session.refusedBy ?? ''
+      limitedLog.log('connection_quota', `${host} ${clientId}`, { ...fields, quota }, message)
+    } else if (isWarned(reason)) {
+      limitedLog.log(reason, host, fields, message)
     } else {
-      this.#options.logger.debug({ event: 'disconnected', peer, ...fields, detail }, `${peer} is gone: ${reason}`)
+      logger.log('disconnected', { ...fields, detail }, `${peer} is gone: ${reason}`)
     }
   }
 
@@ -212,17 +212,19 @@ export class Gateway implements ConnectionEvents {
     const { counters } = this.#options.context
     counters.connectionsTotal.refused++
     counters.disconnects[reason]++
-    if (WARNED.has(reason)) this.#options.limitedLog.log('warn', reason, host, detail, { reason })
-    else this.#options.logger.debug({ event: 'disconnected', peer: host, reason }, `${host} is gone: ${reason}`)
+    const fields = { peer: host, reason }
+    if (isWarned(reason)) this.#options.limitedLog.log(reason, host, fields, detail)
+    else this.#options.logger.log('disconnected', fields, `${host} is gone: ${reason}`)
   }
 
   #sayFull(socket: Socket): void {
     const max = this.#options.connectionsMax
+    const peer = socket.remoteAddress ?? '?'
     this.#options.context.counters.disconnects.connection_limit++
     this.#options.limitedLog.log(
-      'warn',
       'connection_limit',
-      socket.remoteAddress ?? '?',
+      peer,
+      { peer, reason: 'connection_limit' },
       `${max} connections are open, a new one was refused (limits.connectionsMax)`,
     )
   }
@@ -242,4 +244,8 @@ export class Gateway implements ConnectionEvents {
     const nowMs = monotonicMs()
     for (const connection of this.#connections) connection.tick(nowMs)
   }
+}
+
+function isWarned(reason: CloseReason): reason is CloseReason & EndingEvent {
+  return Object.hasOwn(ENDING_EVENTS, reason)
 }

@@ -23,7 +23,8 @@ export async function askToken(question: TokenQuestion): Promise<Token> {
   const { status, text } = await post(question, host)
   const answer = parse(text)
   if (status !== 200) {
-    const error = typeof answer['error'] === 'string' ? `: ${answer['error'].slice(0, 100)}` : ''
+    const code = typeof answer['error'] === 'string' ? answer['error'] : ''
+    const error = ERROR_CODE.test(code) && !code.includes(question.secret) ? `: ${code}` : ''
     const hint = status === 401 || answer['error'] === 'invalid_client' ? '; check clientId and clientSecretFile' : ''
     throw new RangeError(`the token endpoint ${host} answers ${status}${error}${hint}`)
   }
@@ -34,6 +35,9 @@ export async function askToken(question: TokenQuestion): Promise<Token> {
   const seconds = Number(answer['expires_in'])
   return { text: token, lifetimeMs: seconds > 0 ? seconds * 1000 : TOKEN_LIFETIME_DEFAULT_MS }
 }
+
+/** One of RFC 6749, 5.2, or alike: what is no code may repeat what was asked with, secret and all. */
+const ERROR_CODE = /^[a-z]+(?:_[a-z]+)*$/u
 
 function parse(text: string): Readonly<Record<string, unknown>> {
   try {

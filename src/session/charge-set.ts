@@ -172,10 +172,10 @@ export class ChargeSet {
   }
 
   /** Counts a request of which something was refused, in the quotas that refuse it. */
-  countRefused(nowMs: number): void {
-    for (const line of this.#lines) {
-      if (line.enforced && this.#debtMs(line, nowMs) > 0) line.counts.refusedRequests++
-    }
+  countRefused(nowMs: number): string[] {
+    const refusing = this.#lines.filter((line) => line.enforced && this.#debtMs(line, nowMs) > 0)
+    for (const { counts } of refusing) counts.refusedRequests++
+    return refusing.map(({ quota }) => quota)
   }
 
   /** How long the client should stay away: the deepest debt of the enforced buckets, in milliseconds. */

@@ -218,6 +218,7 @@ export class ConnectionGate implements Waiter {
     throw new ClientRefused(
       'connection_quota',
       `quota ${quota} allows ${allows}; a connection of client "${clientId}" was closed after ${CONNECTION_HOLD_MS / 1000} s`,
+      quota,
     )
   }
 }

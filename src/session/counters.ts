@@ -111,6 +111,8 @@ export class Counters {
   readonly secretReloads: { ok: number; failed: number } = { ok: 0, failed: 0 }
   /** Questions for the cluster's own quotas, where they are followed. */
   readonly quotaPolls: { ok: number; failed: number } = { ok: 0, failed: 0 }
+  /** Questions for pages of /api that were denied. */
+  adminForbidden = 0
   readonly #quotas = new Map<string, QuotaCounts>()
 
   /** The counts of a quota, made at first use; they outlive reloads. */

@@ -9,10 +9,13 @@ export const FIRST_BYTES = 5
 export class ClientRefused extends Error {
   override readonly name = 'ClientRefused'
   readonly reason: CloseReason
+  /** The quota that refuses; undefined where none does. */
+  readonly quota: string | undefined
 
-  constructor(reason: CloseReason, message: string) {
+  constructor(reason: CloseReason, message: string, quota?: string) {
     super(message)
     this.reason = reason
+    this.quota = quota
   }
 }
 

@@ -29,6 +29,8 @@ export interface MutationVerdict {
   readonly replacement: Uint8Array | undefined
   /** The whole answer, where every topic is refused and nothing goes to the broker. */
   readonly reply: Uint8Array | undefined
+  /** The quotas because of which topics are refused. */
+  readonly refusedBy: readonly string[]
 }
 
 /** Nobody waits for a turn: what may not start is refused. */
@@ -58,12 +60,13 @@ export class MutationGate {
     if (!mayRefuse(mutation.apiKey, mutation.version)) return undefined
     const set = this.#facts.chargesForMutations(mutation.apiKey, nowMs).retain()
     const { split, forward } = splitMutation(mutation, (cost) => this.#take(set, cost, nowMs))
-    if (split.refusedCount > 0) set.countRefused(nowMs)
+    const refusedBy = split.refusedCount > 0 ? set.countRefused(nowMs) : []
     const throttleMs = split.refusedCount === 0 ? 0 : Math.min(Math.ceil(set.debtMs(nowMs)), MUTATION_THROTTLE_MAX_MS)
     return {
       judged: { split, set, throttleMs },
       replacement: forward === mutation.frame ? undefined : forward,
       reply: forward === undefined ? refusal(split, throttleMs) : undefined,
+      refusedBy,
     }
   }
 

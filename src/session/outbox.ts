@@ -13,6 +13,8 @@ export interface Outbox {
   identified(): void
   /** A request of `frameBytes` went before its time: its quota is below what this client can be held to. For the log. */
   belowFloor(quota: string, apiKey: number, frameBytes: number, heldMs: number): void
+  /** Topics of a request were refused because of a quota (KIP-599). For the log. */
+  mutationRefused(quota: string, apiKey: number, topicsRefused: number): void
   /** Offer the client's bytes again, soon and not from within this call: what kept them back may be over. */
   resume(): void
   /** End this session once the client has what it was given. */

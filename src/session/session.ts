@@ -43,6 +43,7 @@ export class Session {
   readonly #parts: SessionParts
   #state: State = 'fresh'
   #software = ''
+  #refusedBy: string | undefined
 
   constructor(context: SessionContext, outbox: Outbox, origin: Origin, nowMs: number) {
     this.#outbox = outbox
@@ -95,6 +96,11 @@ export class Session {
 
   get identity(): Identity {
     return this.#facts.identity
+  }
+
+  /** The quota because of which the connection was refused; undefined where none did. */
+  get refusedBy(): string | undefined {
+    return this.#refusedBy
   }
 
   get state(): State {
@@ -230,6 +236,7 @@ export class Session {
           : reason === 'client_bad_frame' && !this.#requests.started
             ? 'client_garbage'
             : reason
+    if (error instanceof ClientRefused) this.#refusedBy = error.quota
     this.closed(nowMs)
     this.#outbox.close(
       closeReason,

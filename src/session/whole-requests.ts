@@ -46,6 +46,8 @@ export class WholeRequests {
   judge(mutation: Mutation, nowMs: number): boolean {
     const verdict = this.#parts.mutations.judge(mutation, nowMs)
     if (verdict === undefined) return false
+    const { refusedBy, judged } = verdict
+    for (const quota of refusedBy) this.#parts.outbox.mutationRefused(quota, mutation.apiKey, judged.split.refusedCount)
     const expected = this.#parts.inFlight.last()
     expected.mutation = verdict.judged
     expected.reply = verdict.reply

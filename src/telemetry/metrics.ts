@@ -85,6 +85,7 @@ function configFamilies({ counters, configValid, version, kafkaProtocol }: Metri
     family('sluice_config_reloads_total', () => byLabel('result', counters.configReloads)),
     family('sluice_secret_reloads_total', () => byLabel('result', counters.secretReloads)),
     family('sluice_kafka_quota_polls_total', () => byLabel('result', counters.quotaPolls)),
+    family('sluice_admin_forbidden_total', () => [{ value: counters.adminForbidden }]),
     family('sluice_config_valid', () => [{ value: configValid() ? 1 : 0 }]),
     family('sluice_build_info', () => [{ labels: { version, kafka_protocol: kafkaProtocol }, value: 1 }]),
   ]

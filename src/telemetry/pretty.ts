@@ -17,7 +17,7 @@ const LEVEL_STYLE: Readonly<Record<string, Parameters<typeof styleText>[0]>> = {
 export function prettyLine(line: string, colour: boolean): string {
   const record = parseRecord(line)
   if (record === undefined) return line
-  const { time, level, msg, err, ...fields } = record
+  const { time, level, msg, err, metric: _metric, audit: _audit, ...fields } = record // those are for programs
   const word = String(level ?? 'info')
   const levelText = word.toUpperCase().padEnd(5)
   const parts = [

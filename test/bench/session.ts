@@ -73,6 +73,7 @@ function measure(pair: Pair, limited: boolean): number {
     leave() {},
     identified() {},
     belowFloor() {},
+    mutationRefused() {},
     close(reason: string, detail: string) {
       throw new Error(`${reason}: ${detail}`)
     },

@@ -1,5 +1,6 @@
 // What a reload does with a file, and what it keeps for those who ask; who asks for it makes no difference.
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { Reloader, type ReloadTrigger } from '../../src/cli/reload.ts'
 import { type Config, ConfigError, loadConfig } from '../../src/config/config.ts'
@@ -64,8 +65,10 @@ for (const trigger of TRIGGERS) {
       assert.deepEqual(it.given, [['a']])
       assert.deepEqual(it.counters.configReloads, { ok: 1, failed: 0 })
       assert.deepEqual(it.reloader.report(), { valid: true, faults: [], since: '2026-11-23T00:00:00.000Z' })
-      const { msg, quotas, trigger: by } = it.lines.at(-1) ?? {}
-      assert.deepEqual([msg, quotas, by], ['configuration reloaded', ['a'], trigger])
+      const { msg, quotas, trigger: by, audit, sha256, added } = it.lines.at(-1) ?? {}
+      assert.deepEqual([msg, quotas, by, audit], ['configuration reloaded', ['a'], trigger, true])
+      assert.equal(sha256, createHash('sha256').update(GOOD).digest('hex'))
+      assert.deepEqual(added, ['a (every client): requests 1 request/s, per one bucket for all'])
     })
 
     test('of a bad file changes nothing, logs every fault with its place, and shows them until they are mended', async () => {
@@ -135,6 +138,22 @@ for (const trigger of TRIGGERS) {
     })
   })
 }
+
+test('a second reload says what differs from the first, and a POST who sent it; a refusal has the hash of what was refused', async () => {
+  const it = scene('')
+  it.text = GOOD
+  await it.reloader.reload('file')
+  it.text = GOOD.replace('1/s', '2/s')
+  await it.reloader.reload('POST /api/reload', '10.0.0.7')
+  const { trigger, peer, file, added, removed, changed } = it.lines.at(-1) ?? {}
+  assert.deepEqual([trigger, peer, file], ['POST /api/reload', '10.0.0.7', 's.yaml'])
+  assert.deepEqual([added, removed], [[], []])
+  assert.deepEqual(changed, ['a (every client): looser; requests 1 request/s → 2 requests/s (+100 %)'])
+  it.text = BAD
+  await it.reloader.reload('SIGHUP')
+  assert.equal(it.lines.at(-1)?.['sha256'], createHash('sha256').update(BAD).digest('hex'))
+  assert.equal(it.lines.at(-1)?.['audit'], true)
+})
 
 describe('the watched file', () => {
   test('is not taken twice for one text, not even for one that was refused', async () => {

@@ -291,7 +291,7 @@ describe('a broker that cannot be reached', () => {
 test('a port that is only listened on after the sluice has started is found soon', async (t) => {
   const port = await freePort()
   const scene = await startScene(t, { brokers: [], bootstrap: [{ host: '127.0.0.1', port }] })
-  await waitFor('the first question has failed', () => scene.said('broker_unreachable').length > 0, FAST)
+  await waitFor('the first question has failed', () => scene.said('discovery_failed').length > 0, FAST)
   const server = createServer().listen(port, '127.0.0.1')
   t.after(() => server.close())
   const broker = await new Promise<number>((resolve) =>

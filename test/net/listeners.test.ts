@@ -181,7 +181,7 @@ describe('ports from a range', () => {
     await waitFor('it is closed', () => unlucky.closed, FAST)
     await scene.ended({ no_broker_port: 1 })
     assert.match(
-      String(scene.said('no_broker_port')[0]?.['msg']),
+      String(scene.said('broker_port_failed')[0]?.['msg']),
       /no port between .* is free for broker 0; widen listen\.brokerPorts/,
     )
     await release(somebody)

@@ -73,6 +73,7 @@ describe('CreateTopics', () => {
         ],
       ])
       assert.equal(rig.counters.quota('q').refusedRequests, 1)
+      assert.deepEqual(rig.refusals, ['q refused 1'])
       assert.deepEqual(rig.counters.quota('q').used, used({ mutations: 15 }))
     }
   })

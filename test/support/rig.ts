@@ -212,8 +212,15 @@ export class Rig implements Outbox {
     this.#toClient.push(bytes.slice(from, to))
   }
 
+  /** Mutations that quotas refused. */
+  readonly refusals: string[] = []
+
   /** Quotas whose limit was below the floor of a request. */
   readonly floors: string[] = []
+
+  mutationRefused(quota: string, _apiKey: number, topicsRefused: number): void {
+    this.refusals.push(`${quota} refused ${topicsRefused}`)
+  }
 
   belowFloor(quota: string): void {
     this.floors.push(quota)

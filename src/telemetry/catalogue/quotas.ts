@@ -84,6 +84,13 @@ export const QUOTAS: Definitions = {
     bounds: '2',
     source: 'the file watch',
   },
+  sluice_admin_forbidden_total: {
+    type: 'counter',
+    help: 'Questions for pages of /api that were denied: from elsewhere without the token, by another name, or by a web page.',
+    labels: [],
+    bounds: '1',
+    source: 'the admin pages',
+  },
   sluice_kafka_quota_polls_total: {
     type: 'counter',
     help: 'Questions for the quotas of the cluster itself (followKafka), by result; after a failure the last answer stays in force.',
