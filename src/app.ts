@@ -15,7 +15,9 @@ import {
 } from './cluster/address-book.ts'
 import { GroupBook } from './cluster/group-book.ts'
 import { TopicBook } from './cluster/topic-book.ts'
-import { type Config, ConfigError } from './config/config.ts'
+import { dialledHost } from './config/addresses.ts'
+import type { Config } from './config/config.ts'
+import { ConfigError } from './config/config-error.ts'
 import { policyChange } from './explain/audit-words.ts'
 import type { Policy } from './explain/policy-document.ts'
 import { Insight } from './insight.ts'
@@ -462,7 +464,5 @@ class App implements Sluice {
 
 /** What clients are told to connect to: a wildcard address is none, and on one machine loopback is meant. */
 function advertisedHost({ listen: { host, advertisedHost: told } }: Config): string {
-  if (told !== undefined) return told
-  if (host === '0.0.0.0') return '127.0.0.1'
-  return host === '::' ? '::1' : host
+  return told ?? dialledHost(host)
 }

@@ -3,8 +3,9 @@
  * and strict: no bodies, short timeouts, little headers, few connections. Loopback by default (design.md §9).
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { http } from '../net/builtins.ts'
 import { type Answer, answerTo, type PageSources } from './routes.ts'
 
 /** A scraper, two probes, a person with a browser: more at once is a mistake, and sockets are memory. */
@@ -61,7 +62,7 @@ const LISTEN_FAULTS: Readonly<Record<string, string>> = {
 
 /** Listens; rejects with `AdminListenError` when it cannot. */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
-  const server = createServer(
+  const server = http.createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
       headersTimeout: REQUEST_TIMEOUT_MS,

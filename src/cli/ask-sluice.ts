@@ -1,9 +1,10 @@
 /** Asks a running sluice by its admin pages. Whatever goes wrong is told with what mends it. */
-import { get, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { InvalidArgumentError } from 'commander'
 import { ADMIN_ANSWER_BYTES_MAX, ADMIN_ANSWER_TIMEOUT_MS } from '../bounds.ts'
 import { parseAddress } from '../config/addresses.ts'
-import { DEFAULT_ADMIN } from '../config/checks.ts'
+import { DEFAULT_ADMIN } from '../config/defaults.ts'
+import { http } from '../net/builtins.ts'
 
 const DEFAULT_ADDRESS = `${DEFAULT_ADMIN.host}:${DEFAULT_ADMIN.port}`
 
@@ -44,17 +45,19 @@ export async function askSluice(
   return answer
 }
 
+/** What a page answered, whatever it was. */
 interface TextAnswer {
   readonly status: number
   readonly body: string
 }
 
-async function fetchText(address: string, path: string): Promise<TextAnswer> {
+/** Asks one page and returns its answer. @throws AdminFault when there is none */
+export async function fetchText(address: string, path: string): Promise<TextAnswer> {
   const { host, port } = parseAddress(address, 1)
   const signal = AbortSignal.timeout(ADMIN_ANSWER_TIMEOUT_MS)
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => reject(new AdminFault(whyNot(address, error)))
-    const request = get({ host, port, path, agent: false, signal }, (response) => {
+    const request = http.get({ host, port, path, agent: false, signal }, (response) => {
       readBody(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), fail)
     })
     request.on('error', fail)

@@ -97,6 +97,12 @@ function isWildcard(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }
 
+/** Where this machine reaches what listens on that host: a wildcard is no address to dial. */
+export function dialledHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  return host === '::' ? '::1' : host
+}
+
 /** `localhost` is either loopback address; those two are not the same. */
 function sameHost(a: string, b: string): boolean {
   const [left, right] = [a.toLowerCase(), b.toLowerCase()]

@@ -8,11 +8,8 @@ import { collide, type HostPort, parseAddress, parseBrokerPorts, reaches } from 
 import { checkExempt } from './check-match.ts'
 import { checkQuota } from './check-quota.ts'
 import { checkSecurity } from './check-security.ts'
+import { DEFAULT_ADMIN, DEFAULT_LISTEN } from './defaults.ts'
 import { attempt, type DocumentFault, isMapping, type Mapping, mappingAt, type Placed, quotasOf } from './raw.ts'
-
-/** Where we listen unless told otherwise. */
-export const DEFAULT_LISTEN = { host: '127.0.0.1', port: 9092, brokerPorts: { first: 19_092, last: 19_191 } } as const
-export const DEFAULT_ADMIN = { host: '127.0.0.1', port: 9404 } as const
 
 /** Everything that is wrong with a document beyond its single values. */
 export function checkDocument(document: Mapping): DocumentFault[] {

@@ -1,5 +1,5 @@
 /** The configuration as a JSON Schema, made from the zod schema: editors complete and check the file with it. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { configSchema } from './schema.ts'
 
 /** The keywords that ours has. */

@@ -1,5 +1,5 @@
 /** Limits as zod sees them: each dimension in its own unit. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { DIMENSIONS, type Dimension, isLevel, UNITS } from '../policy/dimensions.ts'
 import type { LimitDocument } from './document.ts'
 import { BURST, BYTE_RATE, COUNT_RATE, LEVEL, section, text } from './schema-parts.ts'

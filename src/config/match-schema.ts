@@ -1,5 +1,5 @@
 /** Matches as zod sees them: a pattern or a list of them for each field, labels by name, exceptions; and fields as keys of buckets. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { EXCEPTIONS_MAX, LABELS_MAX, PATTERN_CHARS_MAX } from '../bounds.ts'
 import { API_NAMES } from '../policy/api-classes.ts'
 import { compilePattern } from '../policy/match.ts'

@@ -1,5 +1,5 @@
 /** Quotas as zod sees them: shares, overrides, windows. What several keys say together is in `check-quota.ts`. */
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   OVERRIDES_MAX,
   RAMP_MAX_MS,

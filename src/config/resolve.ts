@@ -3,8 +3,8 @@ import { BUCKETS_MAX, CONNECTIONS_MAX, FRAME_BYTES_MAX } from '../bounds.ts'
 import type { Limit, Match, QuotaOverride, QuotaRule, ScheduleWindow, Share } from '../policy/quota-rule.ts'
 import { DEFAULT_SERIES } from '../session/series-books.ts'
 import { DEFAULT_BURST, parseBurst } from './burst.ts'
-import { DEFAULT_ADMIN, DEFAULT_LISTEN } from './checks.ts'
 import type { Config } from './config.ts'
+import { DEFAULT_ADMIN, DEFAULT_LISTEN } from './defaults.ts'
 import type {
   Document,
   LimitDocument,

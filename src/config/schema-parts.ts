@@ -2,7 +2,7 @@
  * The parts that the schema is built from: sections that refuse unknown keys, texts with a form of their own, lists that may
  * be one value. Each says its fault in words for the operator, and its form for editors (`JsonForm`).
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { suggestion } from './suggest.ts'
 
 /** How editors see a value, where zod's own idea of it says too little: keywords of JSON Schema. */

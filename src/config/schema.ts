@@ -2,7 +2,7 @@
  * The configuration document as zod sees it: what is written in, plain numbers out. Every key is described, because the JSON
  * Schema for editors is made from this. What concerns several keys at once is in `checks.ts`.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   BUCKETS_MAX,
   CONNECTIONS_MAX,

@@ -1,5 +1,5 @@
 /** The keys about TLS and logins, of both sides. Secrets are never in the document: it names files, which are read again when they change. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { parsePrincipalMapping } from '../policy/principal-mapping.ts'
 import { parseHost, parseTokenUrl } from './addresses.ts'
 import { section, string } from './schema-parts.ts'

@@ -4,7 +4,6 @@
  * sockets that speak TLS, 'data' events do the same with one copy more.
  */
 import { connect, Socket, type SocketConstructorOpts } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import type { Address } from '../cluster/address-book.ts'
 import type { BrokerTls } from './broker-tls.ts'
 import type { Pipe } from './pipe.ts'
@@ -26,7 +25,7 @@ function onReadOf(pipe: Pipe): OnRead {
 export function adoptAccepted(accepted: Socket, pipe: Pipe): Socket {
   const inner = accepted as Socket & Partial<WithHandle>
   const handle = inner._handle
-  if (handle === undefined || handle === null || accepted instanceof TLSSocket) return readByEvents(accepted, pipe)
+  if (handle === undefined || handle === null || 'encrypted' in accepted) return readByEvents(accepted, pipe)
   inner._handle = null
   const socket = new Socket({ handle, onread: onReadOf(pipe), allowHalfOpen: true })
   accepted.destroy()

@@ -4,9 +4,10 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { isIP, type Socket, type SocketConstructorOpts } from 'node:net'
-import { type ConnectionOptions, connect, createSecureContext, type SecureContext } from 'node:tls'
+import type { ConnectionOptions, SecureContext } from 'node:tls'
 import type { Address } from '../cluster/address-book.ts'
 import type { UpstreamTls } from '../config/security.ts'
+import { tls } from './builtins.ts'
 
 /** Texts of the files, in PEM. */
 export interface BrokerSecrets {
@@ -46,7 +47,7 @@ export class BrokerTls {
       allowHalfOpen: true,
       ...(onread === undefined ? {} : { onread }),
     }
-    return connect(options).setNoDelay(true).setKeepAlive(true)
+    return tls().connect(options).setNoDelay(true).setKeepAlive(true)
   }
 
   /** What went wrong, and what mends it. */
@@ -86,7 +87,7 @@ export function checkAuthorities(pem: string | undefined, key: string): void {
 
 function contextOf({ minVersion }: UpstreamTls, { caFile, certFile, keyFile }: BrokerSecrets): SecureContext {
   checkAuthorities(caFile, 'caFile')
-  return createSecureContext({
+  return tls().createSecureContext({
     minVersion,
     ...(caFile === undefined ? {} : { ca: caFile }),
     ...(certFile === undefined ? {} : { cert: certFile }),

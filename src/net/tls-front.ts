@@ -4,7 +4,7 @@
  * without touching a connection.
  */
 import type { Socket } from 'node:net'
-import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import type { Server, TLSSocket, TlsOptions } from 'node:tls'
 import { Script } from 'node:vm'
 import { MAPPING_TIME_MAX_MS, TLS_HANDSHAKE_TIMEOUT_MS, TLS_HANDSHAKES_MAX } from '../bounds.ts'
 import type { ListenTls } from '../config/security.ts'
@@ -12,6 +12,7 @@ import { subjectName } from '../policy/distinguished-name.ts'
 import { type PrincipalMapping, parsePrincipalMapping } from '../policy/principal-mapping.ts'
 import type { CloseReason } from '../session/counters.ts'
 import { alertOf } from './broker-tls.ts'
+import { tls } from './builtins.ts'
 
 /** What the handshake told of a client. */
 export interface Hello {
@@ -53,7 +54,7 @@ export class TlsFront {
     const { settings, secrets } = options
     const mapping = parsePrincipalMapping(settings.principalMappingRules ?? '')
     this.#mapping = settings.principalMappingRules === undefined ? mapping : inTime(mapping)
-    this.#server = createServer({
+    this.#server = tls().createServer({
       ...contextOptions(options, secrets),
       requestCert: settings.clientAuth !== 'none',
       // A client without a certificate then gets the alert for it.

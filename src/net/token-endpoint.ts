@@ -1,7 +1,6 @@
 /** Asks an OAuth 2 token endpoint for a token by client credentials (RFC 6749, 4.4). Whatever it answers is bounded and told without secrets. */
-import { request as requestPlain } from 'node:http'
-import { request as requestSecure } from 'node:https'
 import { TOKEN_ANSWER_BYTES_MAX, TOKEN_LIFETIME_DEFAULT_MS, TOKEN_TIMEOUT_MS } from '../bounds.ts'
+import { http, https } from './builtins.ts'
 
 export interface TokenQuestion {
   readonly url: string
@@ -52,7 +51,7 @@ function post(question: TokenQuestion, host: string): Promise<{ readonly status:
   const { url, clientId, secret, scope, ca } = question
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>()
   const body = new URLSearchParams({ grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) })
-  const request = url.startsWith('https:') ? requestSecure : requestPlain
+  const { request } = url.startsWith('https:') ? https() : http
   const asked = request(url, {
     method: 'POST',
     agent: false,
