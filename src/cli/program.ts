@@ -1,19 +1,13 @@
 /** The command line: one program, one file a command, and the exit code that comes of a run. */
 import { Command, CommanderError } from 'commander'
-import { ConfigError } from '../config/config.ts'
+import { ConfigError } from '../config/config-error.ts'
 import { packageVersion } from '../version.ts'
-import { adviseCommand } from './advise.ts'
-import { checkConfigCommand } from './check-config.ts'
-import { demoCommand } from './demo.ts'
-import { diffCommand } from './diff.ts'
-import { eventsCommand } from './events.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
-import { explainCommand } from './explain.ts'
-import { hashPasswordCommand } from './hash-password.ts'
-import { importQuotasCommand } from './import-quotas.ts'
-import { runCommand } from './run.ts'
-import { schemaCommand } from './schema.ts'
+import { healthCommand } from './health.ts'
 import type { Terminal } from './terminal.ts'
+
+/** Builds one command of the program. */
+export type MakeCommand = (terminal: Terminal, finish: Finish) => Command
 
 const EXAMPLES = `
 Examples:
@@ -29,7 +23,9 @@ Exit codes: 0 done, 1 failed while running, 2 wrong command line or configuratio
 /** Runs one command line (without node and script) and says its exit code. Never throws for what a user may do wrong. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = EXIT_OK
-  const program = buildProgram(terminal, (code) => {
+  // The one that is run every few seconds does not load the others.
+  const commands = args[0] === 'health' ? [healthCommand] : (await import('./commands.ts')).COMMANDS
+  const program = buildProgram(commands, terminal, (code) => {
     exitCode = code
   })
   try {
@@ -40,23 +36,14 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   }
 }
 
-function buildProgram(terminal: Terminal, finish: Finish): Command {
+function buildProgram(commands: readonly MakeCommand[], terminal: Terminal, finish: Finish): Command {
   const program = new Command('kafka-sluice')
     .description('Rate-limits Kafka clients without touching them: a sidecar that speaks the Kafka protocol.')
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .addHelpText('after', EXAMPLES)
-  program.addCommand(runCommand(terminal, finish))
-  program.addCommand(demoCommand(terminal, finish))
-  program.addCommand(checkConfigCommand(terminal, finish))
-  program.addCommand(explainCommand(terminal, finish))
-  program.addCommand(diffCommand(terminal, finish))
-  program.addCommand(adviseCommand(terminal, finish))
-  program.addCommand(importQuotasCommand(terminal, finish))
-  program.addCommand(hashPasswordCommand(terminal, finish))
-  program.addCommand(schemaCommand(terminal, finish))
-  program.addCommand(eventsCommand(terminal, finish))
+  for (const command of commands) program.addCommand(command(terminal, finish))
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()

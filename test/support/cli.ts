@@ -18,7 +18,12 @@ export interface Outcome {
 /** Runs one command line; `terminal` says what differs from a pipe. */
 export async function cli(
   args: readonly string[],
-  terminal: { readonly isTerminal?: boolean; readonly colour?: boolean; readonly columns?: number } = {},
+  terminal: {
+    readonly isTerminal?: boolean
+    readonly colour?: boolean
+    readonly columns?: number
+    readonly env?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<Outcome> {
   let out = ''
   let err = ''
@@ -32,7 +37,7 @@ export async function cli(
     isTerminal: terminal.isTerminal ?? false,
     colour: terminal.colour ?? false,
     columns: () => terminal.columns ?? 80,
-    env: {},
+    env: terminal.env ?? {},
     signals: new EventEmitter(),
   })
   return { exitCode, out, err }

@@ -1,0 +1,27 @@
+/** Every command, in the order of the help. */
+import { adviseCommand } from './advise.ts'
+import { checkConfigCommand } from './check-config.ts'
+import { demoCommand } from './demo.ts'
+import { diffCommand } from './diff.ts'
+import { eventsCommand } from './events.ts'
+import { explainCommand } from './explain.ts'
+import { hashPasswordCommand } from './hash-password.ts'
+import { healthCommand } from './health.ts'
+import { importQuotasCommand } from './import-quotas.ts'
+import type { MakeCommand } from './program.ts'
+import { runCommand } from './run.ts'
+import { schemaCommand } from './schema.ts'
+
+export const COMMANDS: readonly MakeCommand[] = [
+  runCommand,
+  demoCommand,
+  checkConfigCommand,
+  explainCommand,
+  diffCommand,
+  adviseCommand,
+  importQuotasCommand,
+  hashPasswordCommand,
+  healthCommand,
+  schemaCommand,
+  eventsCommand,
+]
