@@ -398,3 +398,6 @@ export const CLIENT_VARIANTS_MAX = 4
 
 /** Places looked at for a client that has gone, when a new one finds all taken. */
 export const SWEEP_CLIENTS = 8
+
+/** Partitions of idempotent producers whose last sequence is known, 30 bytes each, so that a batch that comes again is seen. A power of two. */
+export const SEQUENCES_MAX = 16_384
