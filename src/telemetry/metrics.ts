@@ -47,7 +47,6 @@ export interface Metrics {
 
 /** Builds the registry; nothing is computed before the first scrape. */
 export function createMetrics(sources: MetricsSources): Metrics {
-  const registry = new Registry()
   const { counters, quotas, series, buckets, fold } = sources
   const families = [
     ...apiFamilies(counters),
@@ -62,15 +61,22 @@ export function createMetrics(sources: MetricsSources): Metrics {
   ]
   const places = new Map(Object.keys(CATALOGUE).map((name, place) => [name as MetricName, place]))
   families.sort((a, b) => places.get(a.name)! - places.get(b.name)!)
-  for (const each of families) registry.registerMetric(asMetric(each))
-  if (sources.processMetrics ?? true) collectDefaultMetrics({ register: registry })
+  const { contentType, text } = metricsOf(families, sources.processMetrics ?? true)
   return {
-    contentType: registry.contentType,
+    contentType,
     text: () => {
       fold()
-      return registry.metrics()
+      return text()
     },
   }
+}
+
+/** A registry of these; `isProcess`: with CPU, memory and the event loop. */
+export function metricsOf(families: readonly Family[], isProcess: boolean): Metrics {
+  const registry = new Registry()
+  for (const each of families) registry.registerMetric(asMetric(each))
+  if (isProcess) collectDefaultMetrics({ register: registry })
+  return { contentType: registry.contentType, text: () => registry.metrics() }
 }
 
 function connectionFamilies(counters: Counters): Family[] {
