@@ -60,6 +60,11 @@ export class ClientLedger {
     return all
   }
 
+  /** The key of the client that a session is now. */
+  keyOf(session: LedgerSession): string {
+    return this.#look(session).key
+  }
+
   /** Which client a session is now; what it did as another one goes to that one. */
   #look(session: LedgerSession): Seen {
     const seen = this.#seen.get(session)

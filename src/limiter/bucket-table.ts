@@ -174,12 +174,29 @@ export class BucketTable {
   /** A key's bucket as it is, if it has one of its own. */
   peek(quota: string, dimension: string, key: string, nowMs: number): BucketView | undefined {
     const slot = this.#slots.get(nameOf(quota, dimension, key))
-    return slot === undefined ? undefined : this.#view(slot, nowMs)
+    return slot === undefined ? undefined : this.view(slot, nowMs)
   }
 
   /** All buckets, the oldest first. */
   *entries(nowMs: number): Generator<BucketView> {
-    for (const slot of this.#slots.values()) yield this.#view(slot, nowMs)
+    for (const slot of this.#slots.values()) yield this.view(slot, nowMs)
+  }
+
+  /** The bucket of a slot that somebody holds. */
+  view(slot: number, nowMs: number): BucketView {
+    return {
+      ...partsOf(this.#names[slot]!),
+      slot,
+      balance: this.level(slot, nowMs),
+      debtMs: this.debtMs(slot, nowMs),
+      ratePerMs: this.rate(slot),
+      burstMs: this.burst(slot),
+      usedUnits: this.usedUnits(slot),
+      holders: this.holders(slot),
+      isOverflow: this.isOverflow(slot),
+      queuedMs: this.shares.queuedMs(slot),
+      ramp: this.rampOf(slot),
+    }
   }
 
   /** Each quota's buckets together, gone through without making a view of each: there may be a hundred thousand. */
@@ -242,22 +259,6 @@ export class BucketTable {
   /** Forgives debt beyond `maxMs`; returns the milliseconds forgiven. */
   capDebt(slot: number, maxMs: number, nowMs: number): number {
     return this.#buckets.capDebt(slot, maxMs, nowMs)
-  }
-
-  #view(slot: number, nowMs: number): BucketView {
-    return {
-      ...partsOf(this.#names[slot]!),
-      slot,
-      balance: this.level(slot, nowMs),
-      debtMs: this.debtMs(slot, nowMs),
-      ratePerMs: this.rate(slot),
-      burstMs: this.burst(slot),
-      usedUnits: this.usedUnits(slot),
-      holders: this.holders(slot),
-      isOverflow: this.isOverflow(slot),
-      queuedMs: this.shares.queuedMs(slot),
-      ramp: this.rampOf(slot),
-    }
   }
 
   #hold(slot: number, ratePerMs: number, burstMs: number, nowMs: number, rampEndsAtMs: number): number {

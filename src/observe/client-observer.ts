@@ -3,19 +3,11 @@
  * of an hour for the status page. Bounded: at most so many clients, those idle for an hour forgotten; where room is short
  * the one idle longest gives way, but none that is at work, or a crowd of short-lived names would wash all others out.
  */
-import {
-  CLIENT_IDLE_MAX_MS,
-  CLIENTS_WATCHED_MAX,
-  HISTORY_POINTS,
-  HISTORY_STEP_MS,
-  WATCHED_AT_WORK_MS,
-} from '../bounds.ts'
+import { CLIENT_IDLE_MAX_MS, CLIENTS_WATCHED_MAX, WATCHED_AT_WORK_MS } from '../bounds.ts'
 import type { ClientStatus } from '../sluice.ts'
 import type { Observation } from './observation.ts'
-import { type ClientHistory, WatchedClient } from './watched-client.ts'
-
-/** Ticks come up to this much early. */
-const TICK_SLACK_MS = 500
+import { HistoryClock } from './rate-history.ts'
+import { type ClientHistory, type ClientRates, WatchedClient } from './watched-client.ts'
 
 export class ClientObserver {
   readonly #clientsMax: number
@@ -25,9 +17,7 @@ export class ClientObserver {
   #before: ReadonlyMap<string, ClientStatus> | undefined
   #startedAtMs = 0
   #lastMs = 0
-  /** Points of the history that are written, and when the last one was. */
-  #points = 0
-  #pointMs = 0
+  #clock: HistoryClock = new HistoryClock(0)
   /** Clients that found no room; of very many not all are remembered. */
   readonly #unwatched = new Set<string>()
 
@@ -57,12 +47,23 @@ export class ClientObserver {
 
   /** The last quarter of an hour of one client; undefined if it is not watched. */
   history(key: string): ClientHistory | undefined {
-    return this.#watched.get(key)?.history(this.#points)
+    return this.#watched.get(key)?.history(this.#clock.points)
+  }
+
+  /** What one client does now; undefined if it is not watched. */
+  rates(key: string, nowMs: number): ClientRates | undefined {
+    return this.#watched.get(key)?.now(nowMs)
+  }
+
+  /** How long ago a client last did something; undefined if it is not watched. */
+  idleMs(key: string, nowMs: number): number | undefined {
+    const watched = this.#watched.get(key)
+    return watched === undefined ? undefined : Math.max(0, nowMs - watched.lastActiveMs)
   }
 
   #start(nowMs: number): void {
     this.#startedAtMs = nowMs
-    this.#pointMs = nowMs
+    this.#clock = new HistoryClock(nowMs)
   }
 
   #compare(nowMs: number, clients: ReadonlyMap<string, ClientStatus>, before: ReadonlyMap<string, ClientStatus>): void {
@@ -75,7 +76,9 @@ export class ClientObserver {
     }
     for (const [key, watched] of this.#watched) if (!clients.has(key)) watched.absent(nowMs)
     this.#forgetIdle(nowMs)
-    if (nowMs - this.#pointMs > HISTORY_STEP_MS - TICK_SLACK_MS) this.#writePoint(nowMs)
+    this.#clock.tick(nowMs, (at, stepMs) => {
+      for (const watched of this.#watched.values()) watched.writePoint(at, stepMs)
+    })
   }
 
   #note(key: string, watched: WatchedClient, client: ClientStatus, nowMs: number, isActive: boolean): void {
@@ -109,13 +112,6 @@ export class ClientObserver {
       if (nowMs - watched.lastActiveMs < CLIENT_IDLE_MAX_MS) break
       this.#watched.delete(key)
     }
-  }
-
-  #writePoint(nowMs: number): void {
-    const at = this.#points % HISTORY_POINTS
-    for (const watched of this.#watched.values()) watched.writePoint(at, nowMs - this.#pointMs)
-    this.#points++
-    this.#pointMs = nowMs
   }
 }
 

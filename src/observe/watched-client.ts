@@ -1,17 +1,20 @@
 /** One client that the observer watches: its totals of the last seconds, its distributions of rates, its history. */
-import { HISTORY_POINTS, HISTORY_STEP_MS } from '../bounds.ts'
+import { HISTORY_STEP_MS } from '../bounds.ts'
 import { noTotals } from '../session/session-parts.ts'
 import type { ClientStatus, ClientTotals } from '../sluice.ts'
 import { METRICS, type Metric, type ObservedClient, type ObservedRates } from './observation.ts'
+import { RateHistory } from './rate-history.ts'
 import { RateSketch } from './rate-sketch.ts'
+import { RateWindow, WINDOW_MAX_MS, WINDOW_MIN_MS } from './rate-window.ts'
 
-const WINDOW_MS = 10_000
-/** Ticks come up to this much early or late. */
-const TICK_SLACK_MS = 500
-/** Samples that lie in a window and the one before it, also when ticks come early. */
-const ROWS = 18
-/** The time, and the total of every metric. */
-const ROW = 1 + METRICS.length
+/** What is told as rates of now. */
+type NowMetric = Metric | 'throttleMs' | 'heldMs'
+
+/** The metrics come first: their index is the same in both lists. */
+const NOW_METRICS: readonly NowMetric[] = [...METRICS, 'throttleMs', 'heldMs']
+
+/** Units a second (milliseconds a second), over the last ten seconds. */
+export type ClientRates = Readonly<Record<NowMetric, number>>
 
 const HISTORY_METRICS = ['producedBytes', 'fetchedBytes', 'requests', 'throttleMs'] as const satisfies GrowingTotal[]
 
@@ -37,13 +40,9 @@ export class WatchedClient {
   /** What it had done before; all zero for one that everything is known of. */
   readonly #before: Readonly<Record<GrowingTotal, number>>
   readonly #isNew: boolean
-  /** The last samples, a ring of rows. */
-  readonly #rows: Float64Array = new Float64Array(ROWS * ROW)
-  /** Rows written in all. */
-  #written = 0
+  readonly #window: RateWindow = new RateWindow(NOW_METRICS.length)
   readonly #sketches: (Sketches | undefined)[] = METRICS.map(() => undefined)
-  readonly #history: Float32Array = new Float32Array(HISTORY_POINTS * HISTORY_METRICS.length)
-  readonly #pointBefore: number[]
+  readonly #history: RateHistory
   #status: ClientStatus
   #connectionsMax = 0
   #lastActiveMs: number
@@ -58,7 +57,7 @@ export class WatchedClient {
     this.#isNew = isNew
     this.#sinceMs = lastMs
     this.#before = isNew ? { ...status, ...NOTHING } : status
-    this.#pointBefore = HISTORY_METRICS.map((metric) => this.#before[metric])
+    this.#history = new RateHistory(HISTORY_METRICS.map((metric) => this.#before[metric]))
     this.#lastActiveMs = lastMs
     this.#writeRow(lastMs, this.#before)
   }
@@ -72,7 +71,7 @@ export class WatchedClient {
     this.#connectionsMax = Math.max(this.#connectionsMax, status.connections)
     if (isActive) this.#lastActiveMs = nowMs
     this.#writeRow(nowMs, status)
-    if (nowMs - this.#lastActiveMs > WINDOW_MS + TICK_SLACK_MS) return // nothing is in its window
+    if (nowMs - this.#lastActiveMs > WINDOW_MAX_MS) return // nothing is in its window
     const windowRow = this.#windowRow(nowMs)
     for (let i = 0; i < METRICS.length; i++) this.#addRates(i, windowRow, nowMs)
   }
@@ -84,24 +83,22 @@ export class WatchedClient {
 
   /** @param stepMs since the point before */
   writePoint(at: number, stepMs: number): void {
-    for (const [i, metric] of HISTORY_METRICS.entries()) {
-      const done = this.#status[metric]
-      this.#history[i * HISTORY_POINTS + at] = (Math.max(0, done - this.#pointBefore[i]!) / stepMs) * 1000
-      this.#pointBefore[i] = done
-    }
+    this.#history.write(
+      at,
+      stepMs,
+      HISTORY_METRICS.map((metric) => this.#status[metric]),
+    )
   }
 
   /** @param points how many the observer has written in all */
   history(points: number): ClientHistory {
-    const length = Math.min(points, HISTORY_POINTS)
-    const series = HISTORY_METRICS.map((_, i) =>
-      Array.from(
-        { length },
-        (_point, n) => this.#history[i * HISTORY_POINTS + ((points - length + n) % HISTORY_POINTS)]!,
-      ),
-    )
-    const [producedBytes = [], fetchedBytes = [], requests = [], throttleMs = []] = series
+    const [producedBytes = [], fetchedBytes = [], requests = [], throttleMs = []] = this.#history.read(points)
     return { stepMs: HISTORY_STEP_MS, producedBytes, fetchedBytes, requests, throttleMs }
+  }
+
+  now(nowMs: number): ClientRates {
+    const rates = NOW_METRICS.map((metric, i) => [metric, this.#window.rate(i, nowMs)])
+    return Object.fromEntries(rates) as ClientRates
   }
 
   observed(nowMs: number): ObservedClient {
@@ -140,7 +137,7 @@ export class WatchedClient {
   }
 
   #addRates(metric: number, windowRow: number, nowMs: number): void {
-    const rate = this.#rateSince(this.#written - 2, metric, nowMs, 0)
+    const rate = this.#window.rateSince(this.#window.last - 1, metric, nowMs, 0)
     let sketches = this.#sketches[metric]
     if (sketches === undefined) {
       if (rate === 0) return
@@ -148,38 +145,19 @@ export class WatchedClient {
       this.#sketches[metric] = sketches
     }
     sketches.oneSecond.add(rate)
-    if (windowRow >= 0) sketches.tenSeconds.add(this.#rateSince(windowRow, metric, nowMs, WINDOW_MS - TICK_SLACK_MS))
+    if (windowRow >= 0) sketches.tenSeconds.add(this.#window.rateSince(windowRow, metric, nowMs, WINDOW_MIN_MS))
   }
 
   /** The row that a window of ten seconds begins with; −1 where what the client did in it is not known. */
   #windowRow(nowMs: number): number {
-    if (!this.#isNew && nowMs - this.#sinceMs < WINDOW_MS - TICK_SLACK_MS) return -1
-    let row = Math.max(0, this.#written - ROWS)
-    while (this.#rowTimeMs(row) < nowMs - WINDOW_MS - TICK_SLACK_MS && row < this.#written - 2) row++
-    return row
+    return !this.#isNew && nowMs - this.#sinceMs < WINDOW_MIN_MS ? -1 : this.#window.firstRow(nowMs)
   }
 
-  /** Units a second since a row was written. A total that fell was forgotten by the ledger, and counts as nothing. */
-  #rateSince(row: number, metric: number, nowMs: number, spanMinMs: number): number {
-    const amount = this.#rowTotal(this.#written - 1, metric) - this.#rowTotal(row, metric)
-    const spanMs = nowMs - this.#rowTimeMs(row)
-    // Less than a window is in the rows: in the rest it was not there.
-    return (Math.max(0, amount) / (spanMs < spanMinMs ? WINDOW_MS : spanMs)) * 1000
-  }
-
-  #writeRow(atMs: number, done: Readonly<Record<Metric, number>>): void {
-    const at = (this.#written % ROWS) * ROW
-    this.#rows[at] = atMs
-    for (let i = 0; i < METRICS.length; i++) this.#rows[at + 1 + i] = done[METRICS[i]!]
-    this.#written++
-  }
-
-  #rowTimeMs(row: number): number {
-    return this.#rows[(row % ROWS) * ROW]!
-  }
-
-  #rowTotal(row: number, metric: number): number {
-    return this.#rows[(row % ROWS) * ROW + 1 + metric]!
+  #writeRow(atMs: number, done: Readonly<Record<GrowingTotal, number>>): void {
+    this.#window.write(
+      atMs,
+      NOW_METRICS.map((metric) => done[metric]),
+    )
   }
 }
 

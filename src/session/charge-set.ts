@@ -11,11 +11,18 @@ import type { Applicable } from '../policy/policy-set.ts'
 import { type Costs, costOf, isOfAnswer } from './costs.ts'
 import type { Counters, QuotaCounts } from './counters.ts'
 
-interface Line {
+/** What one kind of request draws from one bucket, for whoever watches. */
+export interface Draw {
   readonly quota: string
   readonly slot: number
   readonly dimension: RateDimension
   readonly enforced: boolean
+  /** Charged, and delay met by it (or what it would have been), since whoever watches last set them to 0. */
+  unseenUnits: number
+  unseenDelayMs: number
+}
+
+interface Line extends Draw {
   readonly counts: QuotaCounts
   /** Where the bucket is divided: our part of it, else `NONE`; observed ones are not divided, as nobody waits. */
   readonly flow: number
@@ -50,6 +57,8 @@ export class ChargeSet {
         dimension: a.dimension,
         enforced,
         counts: counters.quota(a.quota),
+        unseenUnits: 0,
+        unseenDelayMs: 0,
         startAtMs: nowMs,
         ratePerMs: a.ratePerMs,
         givenBackMs: 0,
@@ -59,6 +68,10 @@ export class ChargeSet {
 
   get empty(): boolean {
     return this.#lines.length === 0
+  }
+
+  get draws(): readonly Draw[] {
+    return this.#lines
   }
 
   /** Whether something is charged in this dimension. */
@@ -282,6 +295,7 @@ export class ChargeSet {
   #settleLine(line: Line, reserved: Costs, actual: Costs, nowMs: number): void {
     const cost = costOf(line.dimension, actual)
     line.counts.used[line.dimension] += cost
+    line.unseenUnits += cost
     const difference = cost - costOf(line.dimension, reserved)
     if (difference === 0) return
     const debtBeforeMs = this.#buckets.debtMs(line.slot, nowMs)
@@ -305,6 +319,7 @@ export class ChargeSet {
     line.givenBackMs = Math.max(0, -delayMs)
     if (delayMs <= 0) return
     line.counts.throttleMs += delayMs
+    line.unseenDelayMs += delayMs
     if (line.enforced && delayMs > this.addedDelayMs) this.addedDelayMs = delayMs
   }
 }

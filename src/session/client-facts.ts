@@ -7,7 +7,7 @@ import { SESSION_GROUPS_MAX, SESSION_TOPICS_MAX } from '../bounds.ts'
 import type { ClientBehaviour } from '../policy/client-libraries.ts'
 import type { RateDimension } from '../policy/dimensions.ts'
 import { type Identity, NOBODY } from '../policy/identity.ts'
-import { ChargeSet } from './charge-set.ts'
+import { ChargeSet, type Draw } from './charge-set.ts'
 import type { SessionContext } from './context.ts'
 import { API_SLOTS, apiSlot } from './counters.ts'
 import { LevelSet } from './level-set.ts'
@@ -140,6 +140,14 @@ export class ClientFacts {
       const applicable = this.#context.policy.resolveTopic(this.#identity, apiKey, topic)
       return new ChargeSet(applicable, this.#context.buckets, this.#context.counters, nowMs)
     })
+  }
+
+  /** Calls `visit` with every bucket that its requests draw from now, once for each kind of request. */
+  eachDraw(visit: (draw: Draw) => void): void {
+    for (let i = 0; i < API_SLOTS; i++) this.#charges[i]?.draws.forEach(visit)
+    for (const sets of [this.#topicCharges, this.#groupCharges, this.#mutationCharges]) {
+      for (const charges of sets.values()) charges.draws.forEach(visit)
+    }
   }
 
   /** Lets go of every bucket: the identity or the policy changed, or the session ends. */

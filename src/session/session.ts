@@ -9,6 +9,7 @@ import { ProtocolError } from 'kafka-protocol-codec'
 import { IN_FLIGHT_MAX } from '../bounds.ts'
 import type { BrokerCounts } from '../cluster/broker-book.ts'
 import type { Identity } from '../policy/identity.ts'
+import type { Draw } from './charge-set.ts'
 import { ClientFacts, type Origin } from './client-facts.ts'
 import { ClientLogin } from './client-login.ts'
 import { ClientMeter } from './client-meter.ts'
@@ -103,6 +104,11 @@ export class Session {
     return this.#refusedBy
   }
 
+  /** Every bucket that it draws from, for whoever watches. */
+  eachDraw(visit: (draw: Draw) => void): void {
+    this.#facts.eachDraw(visit)
+  }
+
   get state(): State {
     return this.#state
   }
@@ -170,6 +176,7 @@ export class Session {
     if (this.#state === 'closed') return to
     try {
       const at = this.#requests.take(bytes, view, from, to, nowMs)
+      if (this.#requests.started) this.meter.of(this.#facts.identity, nowMs)
       if (this.#state === 'fresh' && this.#requests.started) this.#state = transition('fresh', 'firstFrame')
       if (this.#inFlight.length > 0) this.#answers.sendReplies(nowMs)
       if (this.#software !== this.#facts.identity.software) {
