@@ -47,6 +47,7 @@ async function bundle(out: string): Promise<void> {
     ],
   })
   for (const name of ['bin', 'LICENSE', 'package.json']) cpSync(join(ROOT, name), join(out, name), { recursive: true })
+  cpSync(join(ROOT, 'src/page/assets'), join(out, 'dist/assets'), { recursive: true })
   const packages = packagesIn(metafile)
   const licences = join(out, 'licences')
   mkdirSync(licences)

@@ -38,6 +38,7 @@ import type { ClientMeter } from './session/client-meter.ts'
 import type { SessionContext } from './session/context.ts'
 import { Counters } from './session/counters.ts'
 import { SeriesBooks } from './session/series-books.ts'
+import type { Session } from './session/session.ts'
 import type {
   BrokerStatus,
   ClientStatus,
@@ -108,7 +109,7 @@ class App implements Sluice {
   /** When it is looked next which clients are busiest. */
   #reviewAtMs = 0
 
-  constructor(config: Config, { logger, counters }: SluiceDependencies) {
+  constructor(config: Config, { logger, counters, configReport }: SluiceDependencies) {
     this.#config = config
     this.#listenPort = config.listen.port
     this.#logger = logger
@@ -150,11 +151,19 @@ class App implements Sluice {
       upstream,
       asked: (address, outcome) => this.#asked(address, outcome),
     })
-    this.#insight = new Insight({
+    this.#insight = this.#makeInsight(configReport)
+  }
+
+  #makeInsight(configReport: SluiceDependencies['configReport']): Insight {
+    return new Insight({
       config: () => this.#config,
+      sluice: this,
       context: this.#context,
       policies: this.#policies,
       clients: () => this.#clients(),
+      sessions: () => this.#sessions(),
+      keyOf: (session) => this.#ledger.keyOf(session),
+      configReport,
       nowMs: monotonicMs,
     })
   }
@@ -443,7 +452,11 @@ class App implements Sluice {
   }
 
   #clients(): ReadonlyMap<string, ClientStatus> {
-    return this.#ledger.clients([...this.#gateway.connections].map((connection) => connection.session))
+    return this.#ledger.clients(this.#sessions())
+  }
+
+  #sessions(): Session[] {
+    return [...this.#gateway.connections].map((connection) => connection.session)
   }
 
   #meters(): ClientMeter[] {

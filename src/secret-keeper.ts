@@ -32,11 +32,11 @@ interface Kept {
 
 export class SecretKeeper {
   readonly #logger: Logger
-  readonly #counters: Pick<Counters, 'secretReloads'>
+  readonly #counters: Counters
   readonly #kept: Kept[] = []
   #watches: FileWatch[] = []
 
-  constructor(logger: Logger, counters: Pick<Counters, 'secretReloads'>) {
+  constructor(logger: Logger, counters: Counters) {
     this.#logger = logger
     this.#counters = counters
   }

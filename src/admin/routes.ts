@@ -1,7 +1,13 @@
 /** Which path answers what. One table, so that the index page and the 404 always list what there is. */
+import type { Explanation } from '../explain/explanation.ts'
+import { PageAddress } from '../page/address.ts'
+import { asset } from '../page/assets.ts'
 import type { ConfigReport, ReloadOutcome, SluiceStatus } from '../sluice.ts'
+import type { StatusDocument } from '../status/status-document.ts'
+import { type StatusQuery, statusQueryOf } from '../status/status-query.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { isLoopback, loopbackFault } from './loopback.ts'
+import { forbidden } from './access.ts'
+import { htmlAnswer, json, TEXT } from './answer.ts'
 
 /** One HTTP answer. */
 export interface Answer {
@@ -10,6 +16,8 @@ export interface Answer {
   readonly body: string
   /** Of 405: what would be possible. */
   readonly allow?: string
+  /** Further headers. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** What pages are made of. */
@@ -25,12 +33,15 @@ export interface PageSources {
   readonly denied?: ((peer: string, path: string, why: string) => void) | undefined
 }
 
-/** What `explain`, `diff` and `advise` ask for, as values for JSON. */
+/** What `explain`, `diff`, `advise`, `top` and the status page ask for, as values for JSON. */
 export interface InsightPages {
-  /** Throws RangeError for a question that makes no sense. */
-  explain(query: URLSearchParams): unknown
+  /** The clients to choose from, if the question does not say which. Throws RangeError for one that makes no sense. */
+  explain(query: URLSearchParams): Explanation | { readonly clients: readonly unknown[] }
   policy(): unknown
   observed(): unknown
+  status(query: StatusQuery): StatusDocument
+  /** The configuration in force, without its secrets. */
+  config(): unknown
 }
 
 /** One request, as far as a page may want to know. */
@@ -46,19 +57,30 @@ export interface Question {
   readonly host: string | undefined
   /** It came with the token that opens /api from elsewhere. */
   readonly hasToken?: boolean
+  /** There is such a token. */
+  readonly hasTokenFile?: boolean
 }
 
-interface Page {
+export interface Page {
   readonly method: 'GET' | 'POST'
   readonly about: string
   /** Answers its own machine only. */
   readonly isLocal?: boolean
+  /** For a browser. */
+  readonly isForPeople?: boolean
   answer(sources: PageSources, question: Question): Answer | Promise<Answer>
 }
 
-const TEXT = 'text/plain; charset=utf-8'
-
 const PAGES: Readonly<Record<string, Page>> = {
+  '/': {
+    method: 'GET',
+    about: 'the status page; from this machine, or with the token as the password',
+    isLocal: true,
+    isForPeople: true,
+    answer: page,
+  },
+  '/page.css': { method: 'GET', about: 'its style sheet', answer: () => file('page.css', 'text/css') },
+  '/page.js': { method: 'GET', about: 'its script', answer: () => file('page.js', 'text/javascript') },
   '/healthz': { method: 'GET', about: 'the process is alive', answer: () => json(200, { alive: true }) },
   '/readyz': {
     method: 'GET',
@@ -72,8 +94,15 @@ const PAGES: Readonly<Record<string, Page>> = {
   },
   '/api/status': {
     method: 'GET',
-    about: 'brokers, quotas and clients as JSON; from this machine, or with the token',
-    answer: ({ status }) => json(200, status()),
+    about: 'brokers, quotas and clients as JSON (docs/status.md); from this machine, or with the token',
+    isLocal: true,
+    answer: status,
+  },
+  '/api/config': {
+    method: 'GET',
+    about: 'the configuration in force, its secrets masked; from this machine, or with the token',
+    isLocal: true,
+    answer: ({ insight }) => json(200, insight.config()),
   },
   '/api/explain': {
     method: 'GET',
@@ -105,15 +134,14 @@ const PAGES: Readonly<Record<string, Page>> = {
 export async function answerTo(question: Question, sources: PageSources): Promise<Answer> {
   const { method, path } = question
   const isRead = method === 'GET' || method === 'HEAD'
-  if (path === '/' && isRead) return index(sources)
   const page = Object.hasOwn(PAGES, path) ? PAGES[path] : undefined
-  if (page === undefined && path !== '/') {
-    return { code: 404, type: TEXT, body: `no such page; there are: / ${Object.keys(PAGES).join(' ')}\n` }
+  if (page === undefined) {
+    return { code: 404, type: TEXT, body: `no such page; there are: ${Object.keys(PAGES).join(' ')}\n` }
   }
-  if (page !== undefined && (page.method === method || (page.method === 'GET' && isRead))) {
+  if (page.method === method || (page.method === 'GET' && isRead)) {
     return forbidden(page, question, sources) ?? page.answer(sources, question)
   }
-  const allow = page?.method === 'POST' ? 'POST' : 'GET, HEAD'
+  const allow = page.method === 'POST' ? 'POST' : 'GET, HEAD'
   return { code: 405, type: TEXT, body: `${method} is not possible here; ${allow} is\n`, allow }
 }
 
@@ -122,21 +150,6 @@ function readiness({ status, configReport }: PageSources): Answer {
   const { ready, reasons } = status()
   const config = configReport === undefined ? {} : { config: configReport() }
   return json(ready ? 200 : 503, { ready, reasons, ...config })
-}
-
-/** What shows or changes more than health is for this machine, and for whoever has the token. */
-function forbidden({ isLocal }: Page, question: Question, { denied }: PageSources): Answer | undefined {
-  const { path, peer, hasToken } = question
-  if (!path.startsWith('/api/') || hasToken === true) return undefined
-  const fault = isLocal === true ? loopbackFault(question) : undefined
-  if (fault !== undefined) {
-    denied?.(peer, path, fault)
-    return { code: 403, type: TEXT, body: `${fault}\n` }
-  }
-  if (isLoopback(peer)) return undefined
-  const reason = `only from this machine (127.0.0.1 or ::1), not from ${peer}; from elsewhere with the token of admin.tokenFile: Authorization: Bearer …`
-  denied?.(peer, path, reason)
-  return json(403, { reloaded: false, reason })
 }
 
 async function reload(sources: PageSources, { origin, peer, path }: Question): Promise<Answer> {
@@ -162,36 +175,45 @@ async function reload(sources: PageSources, { origin, peer, path }: Question): P
 }
 
 function explained({ insight }: PageSources, { query }: Question): Answer {
+  return asked(() => json(200, insight.explain(query)))
+}
+
+function status({ insight }: PageSources, { query }: Question): Answer {
+  return asked(() => json(200, insight.status(statusQueryOf(query))))
+}
+
+/** A question that makes no sense is answered with what is wrong about it. */
+function asked(answer: () => Answer): Answer {
   try {
-    return json(200, insight.explain(query))
+    return answer()
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     return { code: 400, type: TEXT, body: `${error.message}\n` }
   }
 }
 
-function index({ status }: PageSources): Answer {
-  const { ready, reasons, connections } = status()
-  const state = ready ? 'ready' : `not ready: ${reasons.join('; ')}`
-  const rows = Object.entries(PAGES).map(([path, { method, about }]) =>
-    method === 'GET' ? `<li><a href="${path}">${path}</a>: ${about}</li>` : `<li>${method} ${path}: ${about}</li>`,
+/** What makes the page is loaded when somebody looks at it: most sluices are never looked at, and memory is counted. */
+async function page({ insight }: PageSources, { query }: Question): Promise<Answer> {
+  const { statusPage } = await import('../page/page.ts')
+  const address = new PageAddress(query)
+  const explanation = address.question === undefined ? undefined : explanationOf(insight, address.question)
+  return htmlAnswer(
+    200,
+    statusPage({ address, explanation, status: insight.status(address.status), config: insight.config() }),
   )
-  const body = `<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>kafka-sluice</title>
-<h1>kafka-sluice</h1>
-<p>${escapeHtml(state)}. Open client connections: ${connections}.</p>
-<ul>
-${rows.join('\n')}
-</ul>
-</html>
-`
-  return { code: 200, type: 'text/html; charset=utf-8', body }
 }
 
-function json(code: number, value: unknown): Answer {
-  return { code, type: 'application/json; charset=utf-8', body: `${JSON.stringify(value, undefined, 2)}\n` }
+/** A text says why there is none. */
+function explanationOf(insight: InsightPages, question: URLSearchParams): Explanation | string | undefined {
+  try {
+    const answer = insight.explain(question)
+    return 'requests' in answer ? answer : undefined
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return error.message
+  }
 }
 
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+function file(name: Parameters<typeof asset>[0], type: string): Answer {
+  return { code: 200, type: `${type}; charset=utf-8`, body: asset(name) }
 }

@@ -6,7 +6,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { http } from '../net/builtins.ts'
-import { type Answer, answerTo, type PageSources, type Question } from './routes.ts'
+import { type Answer, answerTo, type PageSources } from './routes.ts'
 
 /** A scraper, two probes, a person with a browser: more at once is a mistake, and sockets are memory. */
 const CONNECTIONS_MAX = 64
@@ -17,8 +17,8 @@ const REQUEST_TIMEOUT_MS = 5_000
 /** Longer than Prometheus' usual scrape interval is useless: it reconnects for free. */
 const KEEP_ALIVE_TIMEOUT_MS = 20_000
 
-/** Where pages are served, and who answers for them. */
-interface PagesOptions {
+/** What the server shows, and where it listens. */
+export interface AdminOptions extends PageSources {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
@@ -26,11 +26,7 @@ interface PagesOptions {
   readonly token?: () => string | undefined
   /** Told of a page that failed: our bug, answered with 500. */
   readonly onError?: (error: unknown, path: string) => void
-  readonly answer: (question: Question) => Answer | Promise<Answer>
 }
-
-/** What the server of a sluice shows, and where it listens. */
-export interface AdminOptions extends PageSources, Omit<PagesOptions, 'answer'> {}
 
 /** A listening admin server. */
 export interface Admin {
@@ -64,13 +60,8 @@ const LISTEN_FAULTS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name does not resolve',
 }
 
-/** The pages of a sluice. Rejects with `AdminListenError` when it cannot listen. */
-export function startAdmin(options: AdminOptions): Promise<Admin> {
-  return startPages({ ...options, answer: (question) => answerTo(question, options) })
-}
-
-/** Any pages; rejects with `AdminListenError` when it cannot listen. */
-export async function startPages(options: PagesOptions): Promise<Admin> {
+/** Listens; rejects with `AdminListenError` when it cannot. */
+export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const server = http.createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
@@ -87,7 +78,7 @@ export async function startPages(options: PagesOptions): Promise<Admin> {
   return { host: address, port, close: () => close(server) }
 }
 
-function listen(server: Server, { host, port }: PagesOptions): Promise<void> {
+function listen(server: Server, { host, port }: AdminOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(new AdminListenError(host, port, error)))
     server.listen({ host, port }, resolve)
@@ -102,7 +93,7 @@ function close(server: Server): Promise<void> {
 }
 
 /** Never rejects: a page that fails is answered with 500, and the data path does not notice. */
-async function respond(request: IncomingMessage, response: ServerResponse, options: PagesOptions): Promise<void> {
+async function respond(request: IncomingMessage, response: ServerResponse, options: AdminOptions): Promise<void> {
   const { url = '/' } = request
   const path = pathOf(url)
   let answer: Answer
@@ -110,16 +101,12 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
     const { method = 'GET', headers, socket } = request
     const { origin, host, authorization } = headers
     const query = new URLSearchParams(url.slice(path.length))
-    const hasToken = isToken(authorization, options.token?.())
-    answer = await options.answer({
-      method,
-      path,
-      query,
-      peer: socket.remoteAddress ?? '',
-      origin,
-      host,
-      hasToken,
-    })
+    const token = options.token?.()
+    const allowed = { hasToken: isToken(authorization, token), hasTokenFile: token !== undefined }
+    answer = await answerTo(
+      { method, path, query, peer: socket.remoteAddress ?? '', origin, host, ...allowed },
+      options,
+    )
   } catch (error) {
     options.onError?.(error, path)
     answer = { code: 500, type: 'text/plain; charset=utf-8', body: 'this page failed; the log says why\n' }
@@ -129,6 +116,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
     'content-length': Buffer.byteLength(answer.body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    ...answer.headers,
     ...(answer.allow === undefined ? {} : { allow: answer.allow }),
     // What a request carries as its body is not read.
     ...(request.method === 'GET' || request.method === 'HEAD' ? {} : { connection: 'close' }),
@@ -136,12 +124,18 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   response.end(request.method === 'HEAD' ? undefined : answer.body)
 }
 
-/** Compared by their hashes, which takes the same time whatever differs. */
+/** As a program sends it, or a browser: as a password, whatever the user. Compared by hashes: in the same time whatever differs. */
 export function isToken(authorization: string | undefined, token: string | undefined): boolean {
-  const [, given] = /^Bearer +(\S+)$/iu.exec(authorization ?? '') ?? []
-  if (given === undefined || token === undefined) return false
+  const [, scheme = '', text] = /^(Bearer|Basic) +(\S+)$/iu.exec(authorization ?? '') ?? []
+  const given = scheme.toLowerCase() === 'basic' ? passwordOf(text) : text
+  if (given === undefined || given === '' || token === undefined) return false
   const [a, b] = [given, token].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer]
   return timingSafeEqual(a, b)
+}
+
+function passwordOf(credentials = ''): string {
+  const text = Buffer.from(credentials, 'base64').toString('utf8')
+  return text.slice(text.indexOf(':') + 1)
 }
 
 /** The path alone; a query is allowed on every page (cache busters), and means something to few. */

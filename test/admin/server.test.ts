@@ -6,6 +6,9 @@ import { afterEach, describe, test } from 'node:test'
 import { answerTo } from '../../src/admin/routes.ts'
 import { type Admin, AdminListenError, type AdminOptions, isToken, startAdmin } from '../../src/admin/server.ts'
 import type { ReloadOutcome, SluiceStatus } from '../../src/sluice.ts'
+import type { StatusDocument } from '../../src/status/status-document.ts'
+import type { StatusQuery } from '../../src/status/status-query.ts'
+import { statusDocument } from '../support/status.ts'
 
 const READY: SluiceStatus = {
   ready: true,
@@ -16,7 +19,13 @@ const READY: SluiceStatus = {
   clients: [],
 }
 
-const NO_INSIGHT: AdminOptions['insight'] = { explain: () => ({}), policy: () => ({}), observed: () => ({}) }
+const NO_INSIGHT: AdminOptions['insight'] = {
+  explain: () => ({ clients: [] }),
+  policy: () => ({}),
+  observed: () => ({}),
+  status: () => statusDocument(),
+  config: () => ({}),
+}
 
 let running: Admin | undefined
 
@@ -84,28 +93,59 @@ describe('pages', () => {
     assert.equal(await answer.text(), 'up 1\n')
   })
 
-  test('/api/status is the whole status as JSON', async () => {
-    const answer = await fetch(`${await start()}/api/status`)
+  test('/api/status is the whole status as JSON, of the clients that are asked for', async () => {
+    let asked: StatusQuery | undefined
+    const status = (query: StatusQuery): StatusDocument => {
+      asked = query
+      return statusDocument({ connections: 7 })
+    }
+    const base = await start({ insight: { ...NO_INSIGHT, status } })
+    const answer = await fetch(`${base}/api/status?top=3&sort=fetch`)
     assert.equal(answer.headers.get('content-type'), 'application/json; charset=utf-8')
-    assert.deepEqual(await answer.json(), READY)
+    assert.deepEqual(await answer.json(), statusDocument({ connections: 7 }))
+    assert.deepEqual([asked?.top, asked?.sort], [3, 'fetch'])
+    const refused = await fetch(`${base}/api/status?tpo=3`)
+    assert.equal(refused.status, 400)
+    assert.match(await refused.text(), /did you mean top\?/)
   })
 
-  test('/ says how things stand and links every page', async () => {
-    const reasons = ['<b>no broker</b>']
-    const text = await (await fetch(await start({ status: () => ({ ...READY, ready: false, reasons }) }))).text()
-    assert.match(text, /not ready: &#60;b&#62;no broker/)
+  test('/ is a page that runs no script but its own, and says how things stand', async () => {
+    const status = (): StatusDocument => statusDocument({ ready: false, reasons: ['<b>no broker</b>'] })
+    const answer = await fetch(await start({ insight: { ...NO_INSIGHT, status } }))
+    assert.equal(answer.headers.get('content-type'), 'text/html; charset=utf-8')
+    const policy = answer.headers.get('content-security-policy') ?? ''
+    assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';/)
+    assert.doesNotMatch(policy, /unsafe|\*/)
+    const text = await answer.text()
+    assert.match(text, /<strong>Not ready\.<\/strong> &#60;b&#62;no broker/)
     for (const path of ['/healthz', '/readyz', '/metrics', '/api/status']) assert.ok(text.includes(`href="${path}"`))
+    assert.doesNotMatch(text, /<script>| style=| on[a-z]+="/)
+  })
+
+  test('the style sheet and the script of the page are for everybody', async () => {
+    const base = await start()
+    for (const [path, type] of [
+      ['/page.css', 'text/css; charset=utf-8'],
+      ['/page.js', 'text/javascript; charset=utf-8'],
+    ] as const) {
+      const answer = await fetch(base + path)
+      assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, type])
+      assert.ok((await answer.text()).length > 1000, path)
+    }
   })
 
   test('/api/explain, /api/policy and /api/observed answer this machine', async () => {
     const base = await start({
       insight: {
-        explain: (query) => ({ asked: query.get('clientId') }),
+        ...NO_INSIGHT,
+        explain: (query) => ({ clients: [query.get('clientId')] }),
         policy: () => ({ policy: 1 }),
         observed: () => ({ observedMs: 2 }),
+        config: () => ({ mode: 'observe' }),
       },
     })
-    assert.deepEqual(await (await fetch(`${base}/api/explain?clientId=a%20b`)).json(), { asked: 'a b' })
+    assert.deepEqual(await (await fetch(`${base}/api/explain?clientId=a%20b`)).json(), { clients: ['a b'] })
+    assert.deepEqual(await (await fetch(`${base}/api/config`)).json(), { mode: 'observe' })
     assert.deepEqual(await (await fetch(`${base}/api/policy`)).json(), { policy: 1 })
     assert.deepEqual(await (await fetch(`${base}/api/observed`)).json(), { observedMs: 2 })
   })
@@ -126,7 +166,7 @@ describe('pages', () => {
 
 test('pages for this machine are 403 under a name that somebody else chose', async () => {
   await start()
-  for (const path of ['/api/explain', '/api/policy', '/api/observed']) {
+  for (const path of ['/', '/api/status', '/api/config', '/api/explain', '/api/policy', '/api/observed']) {
     const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`)
     assert.match(answer, /^HTTP\/1\.1 403 [\s\S]*by address or as localhost/, path)
   }
@@ -189,32 +229,54 @@ describe('POST /api/reload', () => {
 
   test('is for others with the token, and only with the right one', async () => {
     const reload = (): ReloadOutcome => ({ kind: 'reloaded', quotas: [] })
-    const insight = { explain: () => ({}), policy: () => ({}), observed: () => ({}) }
     const metrics = { contentType: '', text: () => Promise.resolve('') }
-    const sources = { metrics, status: () => READY, reload, insight }
+    const sources = { metrics, status: () => READY, reload, insight: NO_INSIGHT }
     const asker = { peer: '10.0.0.7', origin: undefined, host: 'sluice', query: new URLSearchParams() }
     for (const [method, path] of [
       ['POST', '/api/reload'],
       ['GET', '/api/status'],
+      ['GET', '/api/config'],
       ['GET', '/api/explain'],
+      ['GET', '/'],
     ] as const) {
       const question = { ...asker, method, path }
       assert.equal((await answerTo({ ...question, hasToken: true }, sources)).code, 200)
       assert.equal((await answerTo({ ...question, hasToken: false }, sources)).code, 403)
     }
-    for (const path of ['/healthz', '/readyz', '/metrics']) {
+    for (const path of ['/healthz', '/readyz', '/metrics', '/page.css', '/page.js']) {
       const question = { ...asker, method: 'GET', path }
       assert.equal((await answerTo(question, sources)).code, 200, path)
     }
   })
 
-  test('the token comes as a bearer', () => {
+  test('a person from elsewhere is told how to see the page, and asked for the token where there is one', async () => {
+    const metrics = { contentType: '', text: () => Promise.resolve('') }
+    const sources = { metrics, status: () => READY, insight: NO_INSIGHT }
+    const query = new URLSearchParams()
+    const asker = { method: 'GET', path: '/', query, peer: '10.0.0.7', origin: undefined, host: 'sluice' }
+    const without = await answerTo({ ...asker, hasTokenFile: false }, sources)
+    assert.equal(without.code, 403)
+    assert.match(without.body, /kubectl port-forward POD 9404:9404[\s\S]*admin: \{ tokenFile: /)
+    assert.equal(without.headers?.['www-authenticate'], undefined)
+    const withFile = await answerTo({ ...asker, hasTokenFile: true }, sources)
+    assert.equal(withFile.code, 401)
+    assert.match(withFile.headers?.['www-authenticate'] ?? '', /^Basic realm=/)
+    assert.match(withFile.body, /give the token of <code>admin\.tokenFile<\/code> as the password/)
+  })
+
+  test('the token comes as a bearer, or as a password', () => {
+    const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`
     const cases: readonly (readonly [string | undefined, string | undefined, boolean])[] = [
       ['Bearer abc', 'abc', true],
       ['bearer  abc', 'abc', true],
       ['Bearer abd', 'abc', false],
       ['Bearer abcd', 'abc', false],
       ['Basic abc', 'abc', false],
+      [basic('anybody:abc'), 'abc', true],
+      [basic(':abc'), 'abc', true],
+      [basic('abc:'), 'abc', false],
+      [basic('a:ab:c'), 'ab:c', true],
+      [basic(':'), '', false],
       ['Bearer ', '', false],
       [undefined, 'abc', false],
       ['Bearer abc', undefined, false],

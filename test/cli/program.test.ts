@@ -77,7 +77,6 @@ describe('help and version', () => {
     assert.deepEqual(flags, [
       '--upstream',
       '--listen',
-      '--broker-ports',
       '--admin',
       '--config',
       '--no-watch',
@@ -86,7 +85,6 @@ describe('help and version', () => {
       '--request-rate',
       '--observe',
       '--label',
-      '--labels-file',
       '--log-level',
       '--help',
     ])

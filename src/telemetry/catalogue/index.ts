@@ -3,11 +3,10 @@ import { BROKERS } from './brokers.ts'
 import { CLIENTS } from './clients.ts'
 import { CONSUMERS } from './consumers.ts'
 import type { Definitions } from './definition.ts'
-import { INJECTOR } from './injector.ts'
 import { QUOTAS } from './quotas.ts'
 import { TRAFFIC } from './traffic.ts'
 
-export const CATALOGUE: Definitions = { ...TRAFFIC, ...CLIENTS, ...CONSUMERS, ...BROKERS, ...QUOTAS, ...INJECTOR }
+export const CATALOGUE: Definitions = { ...TRAFFIC, ...CLIENTS, ...CONSUMERS, ...BROKERS, ...QUOTAS }
 
 /** By subject, as the documentation has them. */
 export const CHAPTERS: readonly (readonly [title: string, definitions: Definitions])[] = [
@@ -16,5 +15,4 @@ export const CHAPTERS: readonly (readonly [title: string, definitions: Definitio
   ['Consumers and groups', CONSUMERS],
   ['Brokers and the cluster', BROKERS],
   ['Quotas, configuration, the process', QUOTAS],
-  ['The injector', INJECTOR],
 ]
