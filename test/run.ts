@@ -3,6 +3,7 @@
  * those that measure, because they want the machine for themselves. What was skipped is named at the end, with its reason.
  *
  *   node -C source test/run.ts [--fast | --e2e] [--no-coverage] [words that a file's path must contain …]
+ *   node -C source test/run.ts --image | --kube   what is no part of `npm test`: it needs Docker, or a Kubernetes node, as root
  *   node -C source test/run.ts --prepare     fetches and builds what the slow tests need, and says what is missing
  */
 import { glob } from 'node:fs/promises'
@@ -24,11 +25,18 @@ const SLOW = /^test\/(e2e|clients)\/|^test\/demo\/(kafka-cluster|demo\.)/
 /** Of those, files that measure rates, counts in a second or memory: beside another file they would measure that one, too. */
 const MEASURES = /^test\/e2e\/(fair-share|limits-.*|memory|observe|other-limits|reload|shares)\.test/
 const FILES_AT_ONCE = Math.min(2, availableParallelism())
+/** Files that need a container engine or a cluster, which a machine either has or has not: not part of `npm test`. */
+const APART = /^test\/(image|kube)\//
 const PARTS = [
   { kind: 'fast', filesAtOnce: FILES_AT_ONCE },
   { kind: 'slow', filesAtOnce: FILES_AT_ONCE },
   { kind: 'measuring', filesAtOnce: 1 },
+  { kind: 'image', filesAtOnce: 1 },
+  { kind: 'kube', filesAtOnce: 1 },
 ] as const
+type Kind = (typeof PARTS)[number]['kind']
+/** What `npm test` runs. */
+const ALL: readonly Kind[] = ['fast', 'slow', 'measuring']
 const FILE_MAX_MS = 20 * 60_000
 /** Of all lines in src and protocol/src that any test loaded. Raise it, never lower it. */
 const COVERED_LINES_MIN_PERCENT = 95
@@ -59,6 +67,8 @@ const { values: flags, positionals: words } = parseArgs({
   options: {
     fast: { type: 'boolean', default: false },
     e2e: { type: 'boolean', default: false },
+    image: { type: 'boolean', default: false },
+    kube: { type: 'boolean', default: false },
     prepare: { type: 'boolean', default: false },
     coverage: { type: 'boolean', default: true },
   },
@@ -75,20 +85,29 @@ async function testAll(): Promise<number> {
     return 1
   }
   const totals: Totals = { sums: new Map(), skipped: [], lines: new Map(), failed: false }
+  const kinds = kindsAsked()
   for (const { kind, filesAtOnce } of PARTS) {
-    if (kind === 'fast' ? flags.e2e : flags.fast) continue
-    const some = files.filter((file) => kindOf(file) === kind)
+    const some = files.filter((file) => kinds.includes(kind) && kindOf(file) === kind)
     await runPart(some, filesAtOnce, totals)
   }
   // The bar is for the whole; a part of the tests covers a part of the code.
-  const whole = words.length === 0 && !flags.fast && !flags.e2e
+  const whole = words.length === 0 && kinds.length === ALL.length
   if (flags.coverage) reportCoverage(totals, whole)
   reportSkipped(totals)
   for (const name of SUMS) console.log(`ℹ ${name} ${totals.sums.get(name) ?? 0}`)
   return totals.failed || (totals.sums.get('tests') ?? 0) === 0 ? 1 : 0
 }
 
-function kindOf(file: string): (typeof PARTS)[number]['kind'] {
+function kindsAsked(): readonly Kind[] {
+  if (flags.image) return ['image']
+  if (flags.kube) return ['kube']
+  if (flags.fast) return ['fast']
+  return flags.e2e ? ['slow', 'measuring'] : ALL
+}
+
+function kindOf(file: string): Kind {
+  const [, apart] = APART.exec(file) ?? []
+  if (apart !== undefined) return apart as 'image' | 'kube'
   if (!SLOW.test(file)) return 'fast'
   return MEASURES.test(file) ? 'measuring' : 'slow'
 }

@@ -4,11 +4,11 @@
  * agree with what the application says.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { createTopic, endOffsets } from '../../src/demo/kafka/index.ts'
 import { type ClientName, requireClient, runClient } from '../support/clients.ts'
+import { kcat, requireKcat } from '../support/kcat.ts'
 import { kafkaFor, startSluice } from './support/sluice.ts'
 import { warmUp } from './support/warm-up.ts'
 
@@ -57,11 +57,7 @@ describe('100,000 records there and back', () => {
   }
 
   test('kcat, which nobody here wrote: what goes in comes out', { timeout: 120_000 }, async (context) => {
-    if (!(await hasKcat())) {
-      assert.ok(process.env['SLUICE_REQUIRE_ALL'] !== '1', 'kcat is required')
-      context.skip('needs kcat')
-      return
-    }
+    if (!(await requireKcat(context))) return
     const kafka = await kafkaFor(context)
     if (kafka === undefined) return
     const sluice = await startSluice(context, { upstream: kafka, quotas: [ROOMY] })
@@ -105,23 +101,6 @@ describe('an application that logs in', () => {
     })
   }
 })
-
-function hasKcat(): Promise<boolean> {
-  return new Promise((resolve) => {
-    execFile('kcat', ['-V'], (error) => resolve(error === null))
-  })
-}
-
-/** Runs kcat with `input` on its stdin; its stdout. */
-function kcat(args: readonly string[], input = ''): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = execFile('kcat', [...args], { maxBuffer: 1 << 26, timeout: 60_000 }, (error, stdout, stderr) => {
-      if (error === null) resolve(stdout)
-      else reject(new Error(`kcat failed: ${stderr}`, { cause: error }))
-    })
-    child.stdin?.end(input)
-  })
-}
 
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex')

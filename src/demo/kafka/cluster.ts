@@ -12,6 +12,8 @@ export type SecurityProtocol = 'PLAINTEXT' | 'SASL_PLAINTEXT' | 'SSL' | 'SASL_SS
 export interface KafkaOptions {
   /** A Kafka that runs already, `host:port[,…]`: nothing is started, nothing is stopped. */
   readonly upstream?: string | undefined
+  /** An address of this machine that brokers listen on and are known by, where loopback is not reached: from a pod, a container. */
+  readonly host?: string | undefined
   /** How many brokers, node ids 1…n. One broker is its own controller; more get a controller beside them. */
   readonly brokers?: number | undefined
   readonly version?: string | undefined

@@ -13,8 +13,10 @@ const DATA_DIRECTORY = '/tmp/kafka-sluice-data'
 
 export const dockerProvider: KafkaProvider = {
   name: 'Docker',
-  async unavailable({ brokers = 1, listeners = 'PLAINTEXT', advertise }: KafkaOptions): Promise<string | undefined> {
+  async unavailable(options: KafkaOptions): Promise<string | undefined> {
+    const { brokers = 1, listeners = 'PLAINTEXT', advertise, host } = options
     if (brokers !== 1 || listeners !== 'PLAINTEXT' || advertise !== undefined) return 'runs one plain broker only'
+    if (host !== undefined) return 'has an address of its own'
     const testcontainers = await import('testcontainers').catch(() => undefined)
     if (testcontainers === undefined) return 'the npm package testcontainers is not installed'
     return testcontainers.getContainerRuntimeClient().then(

@@ -21,7 +21,7 @@ import {
 } from './properties.ts'
 import { runTool } from './run-tool.ts'
 
-const HOST = '127.0.0.1'
+const LOOPBACK = '127.0.0.1'
 /** Far from the brokers' ids, which are 1, 2, 3 … */
 const CONTROLLER_ID = 3000
 const HEAP_MB = 512
@@ -47,17 +47,19 @@ class JarCluster implements KafkaCluster {
   readonly provider = 'jars'
   readonly #clusterId = kafkaUuid()
   readonly #directory: string
+  readonly #host: string
   readonly #command: JvmCommand
   readonly #plan: ClusterPlan
   readonly #advertise: KafkaOptions['advertise']
   readonly #nodes = new Map<number, Node>()
   readonly #stopping = new AbortController()
 
-  private constructor(directory: string, command: JvmCommand, plan: ClusterPlan, advertise: KafkaOptions['advertise']) {
+  private constructor(directory: string, command: JvmCommand, plan: ClusterPlan, options: KafkaOptions) {
     this.#directory = directory
     this.#command = command
     this.#plan = plan
-    this.#advertise = advertise
+    this.#host = options.host ?? LOOPBACK
+    this.#advertise = options.advertise
   }
 
   static async start(options: KafkaOptions): Promise<JarCluster> {
@@ -75,12 +77,12 @@ class JarCluster implements KafkaCluster {
       { java: java.command, jars, heapMb: options.heapMb ?? HEAP_MB },
       {
         brokersCount: brokers,
-        controllerVoter: `${controllerId}@${HOST}:${ports[0]}`,
+        controllerVoter: `${controllerId}@${options.host ?? LOOPBACK}:${ports[0]}`,
         listeners: options.listeners ?? 'PLAINTEXT',
         saslUsers: options.saslUsers ?? {},
         properties: options.properties ?? {},
       },
-      options.advertise,
+      options,
     )
     const stop = (): void => void cluster.stop(signal?.reason)
     signal?.addEventListener('abort', stop, { once: true })
@@ -97,19 +99,19 @@ class JarCluster implements KafkaCluster {
   get brokers(): readonly KafkaBroker[] {
     return this.#brokerNodes().map(({ plan, process }) => {
       const { id, clientPort, advertisedPort } = plan
-      return { id, host: HOST, port: advertisedPort, boundPort: clientPort, pid: process.pid }
+      return { id, host: this.#host, port: advertisedPort, boundPort: clientPort, pid: process.pid }
     })
   }
 
   get bootstrap(): string {
     return this.#running()
-      .map((node) => `${HOST}:${node.plan.advertisedPort}`)
+      .map((node) => `${this.#host}:${node.plan.advertisedPort}`)
       .join(',')
   }
 
   get internalBootstrap(): string {
     return this.#running()
-      .map((node) => `${HOST}:${node.plan.internalPort}`)
+      .map((node) => `${this.#host}:${node.plan.internalPort}`)
       .join(',')
   }
 
@@ -154,10 +156,10 @@ class JarCluster implements KafkaCluster {
     const dataDirectory = join(directory, 'data')
     const advertisedPort =
       roles.includes('broker') && this.#advertise !== undefined
-        ? await this.#advertise({ id, host: HOST, port: clientPort })
+        ? await this.#advertise({ id, host: this.#host, port: clientPort })
         : clientPort
     const ports = { clientPort, advertisedPort, internalPort, controllerPort }
-    const plan = { id, roles, bindHost: HOST, advertisedHost: HOST, ...ports, dataDirectory }
+    const plan = { id, roles, bindHost: this.#host, advertisedHost: this.#host, ...ports, dataDirectory }
     const configFile = join(directory, 'server.properties')
     await mkdir(dataDirectory, { recursive: true })
     await writeFile(configFile, propertiesText(serverProperties(this.#plan, plan)))
@@ -186,7 +188,7 @@ class JarCluster implements KafkaCluster {
     const running = this.#running()
     const deadlineMs = Date.now() + AGREE_MAX_MS
     for (const { plan } of running) {
-      while ((await countBrokers(`${HOST}:${plan.internalPort}`)) < running.length) {
+      while ((await countBrokers(`${this.#host}:${plan.internalPort}`)) < running.length) {
         this.#stopping.signal.throwIfAborted()
         if (Date.now() > deadlineMs) throw new Error(`broker ${plan.id} does not see all ${running.length} brokers`)
         await delay(AGREE_POLL_MS)
