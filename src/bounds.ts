@@ -413,3 +413,43 @@ export const CLIENT_VARIANTS_MAX = 4
 
 /** Places looked at for a client that has gone, when a new one finds all taken. */
 export const SWEEP_CLIENTS = 8
+
+/** Partitions of idempotent producers whose last sequence is known, 30 bytes each, so that a batch that comes again is seen. A power of two. */
+export const SEQUENCES_MAX = 16_384
+
+// Injector
+
+/** Names in one annotation of a pod. */
+export const INJECT_LISTED_MAX = 32
+
+/** Configuration of a sidecar in annotations: once as written, once as put together, and Kubernetes allows 256 KiB of all of them. */
+export const INJECT_CONFIG_BYTES_MAX = 100_000
+
+/** Faults of one configuration in the refusal of a pod: it ends up in an event, which has 1 KiB, or on a terminal. */
+export const INJECT_FAULTS_MAX = 10
+
+/** Largest body of a review: an API server takes requests of 3 MiB. */
+export const REVIEW_BYTES_MAX = 4_194_304
+
+/** For the body of a review to come: API servers wait 30 s at most for the answer. */
+export const REVIEW_TIMEOUT_MS = 10_000
+
+/** Connections of API servers at a time. */
+export const REVIEW_CONNECTIONS_MAX = 1_000
+
+/** To ask the Kubernetes API, and its largest answer (a webhook configuration, a Secret: 1 MiB). */
+export const KUBERNETES_TIMEOUT_MS = 10_000
+export const KUBERNETES_ANSWER_BYTES_MAX = 4_194_304
+
+/** Certificates begin this much earlier than now: clocks of other nodes may be behind. */
+export const CLOCK_SKEW_MS = 300_000
+
+/** How often certificates are looked at, and how soon again after that failed. */
+export const CERTIFICATE_CHECK_MS = 60_000
+export const CERTIFICATE_RETRY_MS = 2_000
+
+/** A new authority is known to all API servers and replicas for so long before anything is signed by it. */
+export const AUTHORITY_SPREAD_MS = 600_000
+
+/** Authorities that are trusted at a time: the one in use, the next, and one that is on its way out. */
+export const AUTHORITIES_MAX = 3

@@ -32,11 +32,11 @@ interface Kept {
 
 export class SecretKeeper {
   readonly #logger: Logger
-  readonly #counters: Counters
+  readonly #counters: Pick<Counters, 'secretReloads'>
   readonly #kept: Kept[] = []
   #watches: FileWatch[] = []
 
-  constructor(logger: Logger, counters: Counters) {
+  constructor(logger: Logger, counters: Pick<Counters, 'secretReloads'>) {
     this.#logger = logger
     this.#counters = counters
   }

@@ -63,9 +63,19 @@ function attributeBits(bytes: Uint8Array, at: number): number {
   return bytes[at + (batchMagic(bytes, at) < 2 ? 17 : 22)]!
 }
 
+/** How the records are compressed, as the number that the batch has: 0 to 7. Any magic. */
+export function batchCodecCode(bytes: Uint8Array, at: number): number {
+  return attributeBits(bytes, at) & CODEC_MASK
+}
+
+/** The name of such a number. */
+export function codecName(code: number): CodecName {
+  return CODEC_NAMES[code] ?? 'unknown'
+}
+
 /** How the records are compressed. Any magic. */
 export function batchCodec(bytes: Uint8Array, at: number): CodecName {
-  return CODEC_NAMES[attributeBits(bytes, at) & CODEC_MASK] ?? 'unknown'
+  return codecName(batchCodecCode(bytes, at))
 }
 
 /** Whether the timestamps are the broker's (LogAppendTime) and not the producer's (CreateTime). Magic 1 and 2. */

@@ -6,7 +6,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { http } from '../net/builtins.ts'
-import { type Answer, answerTo, type PageSources } from './routes.ts'
+import { type Answer, answerTo, type PageSources, type Question } from './routes.ts'
 
 /** A scraper, two probes, a person with a browser: more at once is a mistake, and sockets are memory. */
 const CONNECTIONS_MAX = 64
@@ -17,8 +17,8 @@ const REQUEST_TIMEOUT_MS = 5_000
 /** Longer than Prometheus' usual scrape interval is useless: it reconnects for free. */
 const KEEP_ALIVE_TIMEOUT_MS = 20_000
 
-/** What the server shows, and where it listens. */
-export interface AdminOptions extends PageSources {
+/** Where pages are served, and who answers for them. */
+interface PagesOptions {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
@@ -26,7 +26,11 @@ export interface AdminOptions extends PageSources {
   readonly token?: () => string | undefined
   /** Told of a page that failed: our bug, answered with 500. */
   readonly onError?: (error: unknown, path: string) => void
+  readonly answer: (question: Question) => Answer | Promise<Answer>
 }
+
+/** What the server of a sluice shows, and where it listens. */
+export interface AdminOptions extends PageSources, Omit<PagesOptions, 'answer'> {}
 
 /** A listening admin server. */
 export interface Admin {
@@ -60,8 +64,13 @@ const LISTEN_FAULTS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name does not resolve',
 }
 
-/** Listens; rejects with `AdminListenError` when it cannot. */
-export async function startAdmin(options: AdminOptions): Promise<Admin> {
+/** The pages of a sluice. Rejects with `AdminListenError` when it cannot listen. */
+export function startAdmin(options: AdminOptions): Promise<Admin> {
+  return startPages({ ...options, answer: (question) => answerTo(question, options) })
+}
+
+/** Any pages; rejects with `AdminListenError` when it cannot listen. */
+export async function startPages(options: PagesOptions): Promise<Admin> {
   const server = http.createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
@@ -78,7 +87,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   return { host: address, port, close: () => close(server) }
 }
 
-function listen(server: Server, { host, port }: AdminOptions): Promise<void> {
+function listen(server: Server, { host, port }: PagesOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(new AdminListenError(host, port, error)))
     server.listen({ host, port }, resolve)
@@ -93,7 +102,7 @@ function close(server: Server): Promise<void> {
 }
 
 /** Never rejects: a page that fails is answered with 500, and the data path does not notice. */
-async function respond(request: IncomingMessage, response: ServerResponse, options: AdminOptions): Promise<void> {
+async function respond(request: IncomingMessage, response: ServerResponse, options: PagesOptions): Promise<void> {
   const { url = '/' } = request
   const path = pathOf(url)
   let answer: Answer
@@ -103,10 +112,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
     const query = new URLSearchParams(url.slice(path.length))
     const token = options.token?.()
     const allowed = { hasToken: isToken(authorization, token), hasTokenFile: token !== undefined }
-    answer = await answerTo(
-      { method, path, query, peer: socket.remoteAddress ?? '', origin, host, ...allowed },
-      options,
-    )
+    answer = await options.answer({ method, path, query, peer: socket.remoteAddress ?? '', origin, host, ...allowed })
   } catch (error) {
     options.onError?.(error, path)
     answer = { code: 500, type: 'text/plain; charset=utf-8', body: 'this page failed; the log says why\n' }

@@ -8,6 +8,7 @@ import { explainCommand } from './explain.ts'
 import { hashPasswordCommand } from './hash-password.ts'
 import { healthCommand } from './health.ts'
 import { importQuotasCommand } from './import-quotas.ts'
+import { injectorCommand } from './injector.ts'
 import type { MakeCommand } from './program.ts'
 import { runCommand } from './run.ts'
 import { schemaCommand } from './schema.ts'
@@ -21,6 +22,7 @@ export const COMMANDS: readonly MakeCommand[] = [
   adviseCommand,
   importQuotasCommand,
   hashPasswordCommand,
+  injectorCommand,
   healthCommand,
   schemaCommand,
   eventsCommand,

@@ -18,7 +18,8 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** Reads the file that `--config` or SLUICE_CONFIG names, if any, and merges it with flags and environment. Throws ConfigError. */
 export function readConfig(flags: RunFlags, env: Environment): Config {
   const file = configFileOf(flags, env)
-  return file === undefined ? loadConfig({ flags, env }) : file.load(file.readText())
+  if (file !== undefined) return file.load(file.readText())
+  return loadConfig({ flags, env, readLabels: (path) => readBounded(path, LABELS_FILE_BYTES_MAX) })
 }
 
 /** Whether the file is watched: yes, unless a flag or a variable says no. Throws ConfigError. */

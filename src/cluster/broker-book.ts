@@ -2,7 +2,7 @@
  * What is known of each broker from talking to it: connections that came about or did not, resets, its answers' errors, throttle and
  * latency. Kept by node id; an address that no broker is known to have (a bootstrap name, a load balancer) is `bootstrap`.
  */
-import { Histogram, NODE_LATENCY_BOUNDS_SECONDS } from '../histogram.ts'
+import { Latencies } from '../histogram.ts'
 import { type Address, type AddressBook, formatAddress } from './address-book.ts'
 
 /** The label of addresses that are not known to be a broker's. */
@@ -17,8 +17,8 @@ export class BrokerCounts {
   throttleMs = 0
   /** How the last attempt to reach it ended; undefined before the first. */
   isUp: boolean | undefined
-  /** Of APIs that do not wait by design, in seconds. */
-  readonly latency: Histogram = new Histogram(NODE_LATENCY_BOUNDS_SECONDS)
+  /** Of APIs that do not wait by design. */
+  readonly latency: Latencies = new Latencies()
 
   constructor(node: string) {
     this.node = node

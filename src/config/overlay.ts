@@ -4,7 +4,7 @@
  */
 
 import { type Dimension, UNITS } from '../policy/dimensions.ts'
-import { parseAddress, parseAddresses } from './addresses.ts'
+import { parseAddress, parseAddresses, parseBrokerPorts } from './addresses.ts'
 import type { Fault } from './config-error.ts'
 import { LOG_LEVELS } from './document.ts'
 import { POD_VARIABLES, parseLabels, parseLabelValue } from './labels.ts'
@@ -16,6 +16,7 @@ import { parseRate } from './units.ts'
 export interface ConfigFlags {
   readonly upstream?: string | undefined
   readonly listen?: string | undefined
+  readonly brokerPorts?: string | undefined
   readonly admin?: string | undefined
   readonly produceRate?: string | undefined
   readonly fetchRate?: string | undefined
@@ -23,6 +24,7 @@ export interface ConfigFlags {
   readonly observe?: boolean | undefined
   /** `name=value`, each. */
   readonly label?: readonly string[] | undefined
+  readonly labelsFile?: string | undefined
   readonly logLevel?: string | undefined
 }
 
@@ -48,6 +50,14 @@ const SETTINGS: readonly { flag: keyof ConfigFlags; name: string; variable?: str
     apply: (document, value) => merge(document, 'listen', { ...parseAddress(value, 0) }),
   },
   {
+    flag: 'brokerPorts',
+    name: 'broker-ports',
+    apply: (document, value) => {
+      parseBrokerPorts(value)
+      merge(document, 'listen', { brokerPorts: value })
+    },
+  },
+  {
     flag: 'admin',
     name: 'admin',
     apply: (document, value) => {
@@ -64,6 +74,13 @@ const SETTINGS: readonly { flag: keyof ConfigFlags; name: string; variable?: str
     name: 'label',
     variable: 'SLUICE_LABELS',
     apply: (document, value) => merge(document, 'labels', parseLabels(value)),
+  },
+  {
+    flag: 'labelsFile',
+    name: 'labels-file',
+    apply: (document, value) => {
+      document['labelsFile'] = value
+    },
   },
   {
     flag: 'logLevel',

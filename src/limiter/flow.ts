@@ -4,7 +4,15 @@ import type { Waiter } from './level-table.ts'
 import type { Rank } from './rank-tree.ts'
 import type { ShareLine } from './share-line.ts'
 
-/** One key of a divided bucket. While it waits or is awaited it is in the heap of its class, and `key` is its start tag. */
+/** Where the first frame of a flow that waits starts. */
+export interface Start extends HeapItem {
+  readonly flow: Flow
+}
+
+/**
+ * One key of a divided bucket. While it waits or is awaited it is in a heap of its class: `key` is where its first frame would end,
+ * or from where it is awaited.
+ */
 export interface Flow extends HeapItem {
   readonly id: number
   readonly line: ShareLine
@@ -13,6 +21,11 @@ export interface Flow extends HeapItem {
   weight: number
   rank: Rank
   finish: number
+  readonly start: Start
+  /** It is in its class without a frame. */
+  isAwaited: boolean
+  /** What its last turn cost. */
+  lastCost: number
   /** Its frames that may go and wait for their turn, the first and the last; none while it is awaited. */
   head: Ticket | undefined
   tail: Ticket | undefined
@@ -53,7 +66,7 @@ export function newFlow(
   weight: number,
   rank: Rank,
 ): Flow {
-  return {
+  const flow: Omit<Flow, 'start'> = {
     id,
     line,
     name,
@@ -61,6 +74,8 @@ export function newFlow(
     weight,
     rank,
     finish: 0,
+    isAwaited: false,
+    lastCost: 0,
     head: undefined,
     tail: undefined,
     joinedUnits: 0,
@@ -73,6 +88,7 @@ export function newFlow(
     order: 0,
     place: -1,
   }
+  return Object.assign(flow, { start: { flow: flow as Flow, key: 0, order: 0, place: -1 } })
 }
 
 export function newTicket(id: number): Ticket {

@@ -1,28 +1,38 @@
 /**
- * The line before one divided bucket: who comes next. Start-time fair queueing (Goyal, Vin, Cheng 1996): first among the
- * classes (`rank-tree.ts`), then by weight among the flows of a class, which are the keys of the quota's `share`.
+ * The line before one divided bucket: who comes next. Fair queueing, first among the classes (`rank-tree.ts`), then by weight among the
+ * flows of a class, which are the keys of the quota's `share`.
  *
- * Each flow has a finish tag F, each class a virtual time V. A flow that has frames waiting has the start tag
- * S = max(V, F); the least S is served: V = S, F = S + cost ÷ weight. So whoever was idle starts at V, without savings and
- * without punishment; who took more than its part while nobody else wanted it has lost nothing; and frames of 200 bytes and
+ * Each flow has a finish tag F, what it was served by its weight; each class a virtual time V. Who comes to wait starts at
+ * F = max(V, F), without savings and without punishment. The one is served whose frame would end first, at F + cost ÷ weight, which is
+ * its F then; V is the least F of those who wait. So who asks for little waits for the frame that has its turn, not for a large
+ * one of each of those who flood; who took more than its part while nobody else wanted it has lost nothing; and frames of 200 bytes and
  * of 1 MB get the same bytes. As F counts only what was served, a frame that leaves the line leaves no trace, and weights may change any
- * time. S need not be fixed when a frame arrives: V is the least S of those who wait, and never overtakes one.
+ * time.
  *
  * A flow whose frames have all had their turns, and which did not come to fetch one of them yet, keeps its place: its next frame is
- * probably behind that one. When it is first, the line waits for it, some milliseconds at most (the bucket saves them up meanwhile);
+ * probably behind that one. When all others would start after it, the line waits for it, some milliseconds at most (the bucket saves them up meanwhile);
  * otherwise a key with one connection and small frames would lose its turns to whoever happens to be awake.
  *
  * Tags are units ÷ weight. They are set back now and then, so that a double keeps its digits.
  */
 import { DEBT_MAX_MS, SHARE_AWAIT_MS, SHARE_TAG_MAX } from '../bounds.ts'
-import type { Flow, Ticket } from './flow.ts'
+import type { Flow, Start, Ticket } from './flow.ts'
 import { KeyedHeap } from './keyed-heap.ts'
 import { HIGH, LOW, NORMAL, type Rank, RankTree } from './rank-tree.ts'
 
+/** How much of the largest frame is remembered from turn to turn. */
+const LARGEST_KEPT = 0.9
+
 interface ShareClass {
+  /** Those with a frame, by where it would end; the same by where it would start; those without one that are awaited, by that. */
   readonly waiting: KeyedHeap<Flow>
-  weightWaiting: number
+  readonly starts: KeyedHeap<Start>
+  readonly awaited: KeyedHeap<Flow>
+  /** Of all of them. */
+  weight: number
   virtual: number
+  /** The largest frame by its flow's weight, of late. */
+  largest: number
 }
 
 export class ShareLine {
@@ -68,19 +78,19 @@ export class ShareLine {
   admit(steadyMs: number): void {
     for (let ticket = this.#held.first; ticket !== undefined && ticket.key <= steadyMs; ticket = this.#held.first) {
       this.#held.remove(ticket)
-      this.#joinQueue(ticket)
+      this.#joinQueue(ticket, steadyMs)
     }
   }
 
   /** The next frame has its turn; undefined if none waits, or the one to come is awaited. The caller charges the bucket. */
   serve(steadyMs: number): Ticket | undefined {
     for (;;) {
-      const rank = this.#ranks.next(this.waiting)
-      const flow = this.#classes[rank]!.waiting.first
-      if (flow === undefined) return undefined
-      if (flow.head !== undefined) return this.#serve(flow, flow.head, steadyMs)
-      if (steadyMs <= flow.awaitedUntil) return undefined
-      this.#leaveClass(flow)
+      const { waiting, starts, awaited } = this.#classes[this.#ranks.next(this.waiting)]!
+      const flow = waiting.first
+      const late = awaited.first
+      if (late !== undefined && steadyMs > late.awaitedUntil) this.#leaveClass(late)
+      else if (flow === undefined || (late !== undefined && late.key < starts.first!.key)) return undefined
+      else return this.#serve(flow, flow.head!, steadyMs)
     }
   }
 
@@ -114,9 +124,9 @@ export class ShareLine {
    * `DEBT_MAX_MS`, or a limit below the floor would shut it out for ever.
    */
   force(flow: Flow, cost: number, ratePerMs: number): void {
-    const { virtual, weightWaiting } = this.#classes[flow.rank]!
+    const { virtual, weight } = this.#classes[flow.rank]!
     const leadMax = DEBT_MAX_MS * ratePerMs
-    const weights = flow.place < 0 ? weightWaiting + flow.weight : weightWaiting
+    const weights = flow.place < 0 ? weight + flow.weight : weight
     const finish = Math.max(virtual, flow.finish) + cost / flow.weight
     this.#setFinish(flow, Math.min(finish, virtual + leadMax / weights))
     this.#ranks.force(flow.rank, cost, leadMax)
@@ -131,7 +141,7 @@ export class ShareLine {
     flow.weight = weight
     flow.finish = this.#classes[rank]!.virtual + lead
     flow.rank = rank
-    if (isWaiting) this.#joinClass(flow)
+    if (isWaiting) this.#enterClass(flow)
   }
 
   /** Whether a flow could be forgotten and come back as new without anybody being better or worse off. */
@@ -139,21 +149,24 @@ export class ShareLine {
     return flow.finish <= this.#classes[flow.rank]!.virtual
   }
 
-  /** About how many units are served before a frame of this flow that has `aheadUnits` of its own before it. */
-  unitsBefore(flow: Flow, aheadUnits: number): number {
-    const { virtual, weightWaiting } = this.#classes[flow.rank]!
+  /** About how many units are served before a frame of this flow that costs `cost` and has `aheadUnits` of its own before it. */
+  unitsBefore(flow: Flow, aheadUnits: number, cost: number): number {
+    const { virtual, weight, largest } = this.#classes[flow.rank]!
     const { waiting } = this
-    const rivals = flow.place < 0 ? weightWaiting : weightWaiting - flow.weight
-    const lead = Math.max(virtual, flow.finish) + aheadUnits / flow.weight - virtual
-    const inClass = (aheadUnits + lead * rivals) / this.#ranks.partOf(flow.rank, waiting)
+    const rivals = flow.place < 0 ? weight : weight - flow.weight
+    // What the others have had by the end of this frame, but for the large one of theirs that would end later.
+    const lead = Math.max(virtual, flow.finish) + (aheadUnits + cost) / flow.weight - virtual - largest
+    const inClass = (aheadUnits + Math.max(0, lead) * rivals) / this.#ranks.partOf(flow.rank, waiting)
     return Math.max(inClass, this.#ranks.unitsBefore(flow.rank, waiting))
   }
 
   #serve(flow: Flow, ticket: Ticket, steadyMs: number): Ticket {
     const { rank } = flow
     const shareClass = this.#classes[rank]!
-    shareClass.virtual = Math.max(shareClass.virtual, flow.key)
-    flow.finish = flow.key + ticket.cost / flow.weight
+    shareClass.virtual = Math.max(shareClass.virtual, shareClass.starts.first!.key)
+    shareClass.largest = Math.max(ticket.cost / flow.weight, shareClass.largest * LARGEST_KEPT)
+    flow.finish += ticket.cost / flow.weight
+    flow.lastCost = ticket.cost
     this.#ranks.serve(rank, ticket.cost)
     this.#unlink(ticket)
     ticket.state = 'due'
@@ -164,7 +177,7 @@ export class ShareLine {
     return ticket
   }
 
-  #joinQueue(ticket: Ticket): void {
+  #joinQueue(ticket: Ticket, steadyMs: number): void {
     const flow = ticket.flow!
     const isFirst = flow.head === undefined
     ticket.state = 'waiting'
@@ -176,14 +189,19 @@ export class ShareLine {
     if (flow.tail === undefined) flow.head = ticket
     else flow.tail.next = ticket
     flow.tail = ticket
+    if (!isFirst) return
+    // One that is awaited and came too late is new.
+    if (flow.place >= 0 && steadyMs > flow.awaitedUntil) this.#leaveClass(flow)
     if (flow.place < 0) this.#joinClass(flow)
-    else if (isFirst) this.#place(flow)
+    else this.#place(flow)
   }
 
   #leaveQueue(ticket: Ticket): void {
     const flow = ticket.flow!
+    const wasFirst = flow.head === ticket
     this.#unlink(ticket)
     if (flow.head === undefined) this.#leaveClass(flow)
+    else if (wasFirst) this.#place(flow)
   }
 
   #unlink(ticket: Ticket): void {
@@ -204,30 +222,44 @@ export class ShareLine {
     }
   }
 
+  /** Who comes to wait has no savings. */
   #joinClass(flow: Flow): void {
-    const shareClass = this.#classes[flow.rank]!
-    flow.key = Math.max(shareClass.virtual, flow.finish)
-    flow.order = this.#orderOf(flow)
-    shareClass.weightWaiting += flow.weight
-    shareClass.waiting.add(flow)
+    flow.finish = Math.max(this.#classes[flow.rank]!.virtual, flow.finish)
+    this.#enterClass(flow)
   }
 
-  /** Puts a flow of its class where its tag says now; of equals who came first is first, and one that is awaited last. */
-  #place(flow: Flow): void {
+  #enterClass(flow: Flow): void {
     const shareClass = this.#classes[flow.rank]!
-    flow.key = Math.max(shareClass.virtual, flow.finish)
-    flow.order = this.#orderOf(flow)
-    shareClass.waiting.moved(flow)
-  }
-
-  #orderOf(flow: Flow): number {
-    return flow.head === undefined ? Number.POSITIVE_INFINITY : ++this.#lastOrder
+    shareClass.weight += flow.weight
+    this.#addTo(shareClass, flow)
   }
 
   #leaveClass(flow: Flow): void {
     const shareClass = this.#classes[flow.rank]!
-    shareClass.waiting.remove(flow)
-    shareClass.weightWaiting = shareClass.waiting.size === 0 ? 0 : shareClass.weightWaiting - flow.weight
+    takeOut(shareClass, flow)
+    shareClass.weight = sizeOf(shareClass) === 0 ? 0 : shareClass.weight - flow.weight
+  }
+
+  /** Puts a flow of its class where its tags say now. */
+  #place(flow: Flow): void {
+    const shareClass = this.#classes[flow.rank]!
+    takeOut(shareClass, flow)
+    this.#addTo(shareClass, flow)
+  }
+
+  /** Of equals who came first is first. */
+  #addTo({ waiting, starts, awaited }: ShareClass, flow: Flow): void {
+    const { head, finish, weight, start } = flow
+    flow.isAwaited = head === undefined
+    flow.key = head === undefined ? finish : finish + head.cost / weight
+    flow.order = ++this.#lastOrder
+    if (head === undefined) {
+      awaited.add(flow)
+      return
+    }
+    waiting.add(flow)
+    start.key = finish
+    starts.add(start)
   }
 
   #setFinish(flow: Flow, finish: number): void {
@@ -242,15 +274,30 @@ export class ShareLine {
       if (flow.rank !== rank) continue
       flow.finish -= shareClass.virtual
       flow.key -= shareClass.virtual
+      flow.start.key -= shareClass.virtual
     }
     shareClass.virtual = 0
   }
 }
 
 function newClass(): ShareClass {
-  return { waiting: new KeyedHeap(), weightWaiting: 0, virtual: 0 }
+  const heaps = { waiting: new KeyedHeap<Flow>(), starts: new KeyedHeap<Start>(), awaited: new KeyedHeap<Flow>() }
+  return { ...heaps, weight: 0, virtual: 0, largest: 0 }
 }
 
-function bit({ waiting }: ShareClass, rank: Rank): number {
-  return waiting.size > 0 ? 1 << rank : 0
+function takeOut({ waiting, starts, awaited }: ShareClass, flow: Flow): void {
+  if (flow.isAwaited) {
+    awaited.remove(flow)
+    return
+  }
+  waiting.remove(flow)
+  starts.remove(flow.start)
+}
+
+function sizeOf({ waiting, awaited }: ShareClass): number {
+  return waiting.size + awaited.size
+}
+
+function bit(shareClass: ShareClass, rank: Rank): number {
+  return sizeOf(shareClass) > 0 ? 1 << rank : 0
 }

@@ -78,7 +78,7 @@ export class ShareQueue {
     this.#deal(flow.line, nowMs, frame)
     if (frame.state === 'due') return nowMs
     if (frame.state === 'held') return nowMs + frame.key - this.#buckets.steadyMs(nowMs)
-    const waitMs = this.#waitMs(flow, Math.max(0, frame.mark - flow.leftUnits), nowMs)
+    const waitMs = this.#waitMs(flow, Math.max(0, frame.mark - flow.leftUnits), frame.cost, nowMs)
     const askMaxMs = Math.max(SHARE_ASK_MAX_MS, flow.line.queued / SHARE_ASKS_PER_MS)
     return nowMs + Math.min(Math.max(waitMs, SHARE_ASK_MIN_MS), askMaxMs)
   }
@@ -126,7 +126,7 @@ export class ShareQueue {
   waitMs(flow: number, nowMs: number): number {
     const asked = this.#flows.at(flow)
     this.#deal(asked.line, nowMs)
-    return this.#waitMs(asked, queuedUnits(asked), nowMs)
+    return this.#waitMs(asked, queuedUnits(asked), asked.lastCost, nowMs)
   }
 
   /** The flows of a bucket, for people. */
@@ -141,7 +141,7 @@ export class ShareQueue {
         isOverflow: flow.isOverflow,
         holders: flow.holders,
         queuedUnits: queuedUnits(flow),
-        waitMs: this.#waitMs(flow, queuedUnits(flow), nowMs),
+        waitMs: this.#waitMs(flow, queuedUnits(flow), flow.lastCost, nowMs),
       }
     }
   }
@@ -158,10 +158,11 @@ export class ShareQueue {
     }
   }
 
-  #waitMs(flow: Flow, aheadUnits: number, nowMs: number): number {
+  #waitMs(flow: Flow, aheadUnits: number, cost: number, nowMs: number): number {
     const { line } = flow
     return (
-      this.#buckets.debtMs(line.slot, nowMs) + line.unitsBefore(flow, aheadUnits) / this.#buckets.ratePerMs(line.slot)
+      this.#buckets.debtMs(line.slot, nowMs) +
+      line.unitsBefore(flow, aheadUnits, cost) / this.#buckets.ratePerMs(line.slot)
     )
   }
 

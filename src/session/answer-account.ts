@@ -1,6 +1,7 @@
 /** What an answer costs and brings: its charge is settled, its throttle time decided and stamped, its errors and records counted. */
+import { API_KEY } from 'kafka-protocol-codec'
 import type { AnswerAtHand } from './answer-at-hand.ts'
-import { isFetch } from './api-kinds.ts'
+import { isFetch, waitsByDesign } from './api-kinds.ts'
 import { apiSlot } from './counters.ts'
 import type { Expected } from './in-flight.ts'
 import type { SessionParts } from './session-parts.ts'
@@ -26,7 +27,7 @@ export class AnswerAccount {
     this.#stampMs = 0
     this.#records = 0
     counters.responseBytes[slot] = (counters.responseBytes[slot] as number) + frameBytes
-    counters.brokerLatency.observeMs(slot, nowMs - expected.sentAtMs)
+    this.#timed(expected, slot, nowMs - expected.sentAtMs)
     const { charge } = expected
     if (isFetch(expected.apiKey)) {
       this.#parts.estimates.fetchedBytes = frameBytes
@@ -49,14 +50,33 @@ export class AnswerAccount {
     this.#records += sink.records
     sink.records = 0
     if (errors.length > 0) {
-      for (const code of errors) counters.countError(this.#slot, code)
+      this.#failed(errors, expected)
       errors.length = 0
     }
     if (throttleAt < 0) return
-    counters.brokerThrottleMs[this.#slot] = (counters.brokerThrottleMs[this.#slot] as number) + Math.max(0, throttleMs)
+    if (throttleMs > 0) {
+      counters.brokerThrottleMs[this.#slot] = (counters.brokerThrottleMs[this.#slot] as number) + throttleMs
+      if (this.#parts.broker !== undefined) this.#parts.broker.throttleMs += throttleMs
+    }
     if (this.#stampMs === 0 || this.#stampMs <= throttleMs) return
     view.setInt32(throttleAt, this.#stampMs)
     expected.charge.countStamped(nowMs)
+  }
+
+  /** How long the broker took, for everybody who is told of it. */
+  #timed({ apiKey, client }: Expected, slot: number, ms: number): void {
+    const bucket = this.#parts.context.counters.brokerLatency.observeMs(slot, ms)
+    if (!waitsByDesign(apiKey)) this.#parts.broker?.latency.add(bucket, ms / 1000)
+    if (apiKey === API_KEY.Produce) client?.produceLatency.add(bucket, ms / 1000)
+    else if (isFetch(apiKey)) client?.fetchLatency.add(bucket, ms / 1000)
+  }
+
+  #failed(errors: readonly number[], { client }: Expected): void {
+    for (const code of errors) {
+      this.#parts.context.counters.countError(this.#slot, code)
+      client?.countError(code)
+    }
+    if (this.#parts.broker !== undefined) this.#parts.broker.errors += errors.length
   }
 
   /** The answer has passed as far as `at`, for the first time; returns that. */

@@ -6,6 +6,11 @@ export function isFetch(apiKey: number): boolean {
   return apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch
 }
 
+/** Its answer waits by design: for data, or for other members of a group. */
+export function waitsByDesign(apiKey: number): boolean {
+  return isFetch(apiKey) || apiKey === API_KEY.JoinGroup || apiKey === API_KEY.SyncGroup
+}
+
 export function isSasl(apiKey: number): boolean {
   return apiKey === API_KEY.SaslHandshake || apiKey === API_KEY.SaslAuthenticate
 }

@@ -14,9 +14,11 @@ import {
   type SkimPlan,
   type SkimSink,
 } from 'kafka-protocol-codec'
+import type { ClientSeries } from './client-book.ts'
 import type { FrameCharge } from './frame-charge.ts'
+import { ProduceMeter } from './produce-meter.ts'
 import type { SessionParts } from './session-parts.ts'
-import { sharesPlan, type TopicShares, W_SHARE_ACKS, W_SHARE_RECORDS } from './topic-shares.ts'
+import { sharesPlan, type TopicShares, W_SHARE_ACKS, W_SHARE_PARTITION, W_SHARE_RECORDS } from './topic-shares.ts'
 
 const PRODUCE_WANTED = ['acks', 'topicData.partitionData.records'] as const // as W_SHARE_ACKS and W_SHARE_RECORDS
 
@@ -43,11 +45,13 @@ export class BodyWatch implements SkimSink {
   readonly #parts: SessionParts
   readonly #skim: Skim = new Skim()
   #records = 0
+  readonly #meter: ProduceMeter
   /** The shares of a Produce whose topics are told apart. */
   #shares: TopicShares | undefined
 
   constructor(parts: SessionParts) {
     this.#parts = parts
+    this.#meter = new ProduceMeter(parts.context)
   }
 
   /** The next request begins to pass. */
@@ -57,11 +61,18 @@ export class BodyWatch implements SkimSink {
     this.#shares = undefined
   }
 
-  produce({ apiVersion, frameBytes }: RequestHead, bodyBytes: number, tellsTopics: boolean): void {
+  produce(
+    { apiVersion, frameBytes }: RequestHead,
+    bodyBytes: number,
+    tellsTopics: boolean,
+    client: ClientSeries,
+  ): void {
     this.watching = 'produce'
     this.#records = 0
+    this.#meter.begin(client)
     if (!tellsTopics) {
-      this.#skim.start(producePlan(apiVersion), bodyBytes)
+      const plan = client.isIdempotent ? sharesPlan(API_KEY.Produce, apiVersion) : producePlan(apiVersion)
+      this.#skim.start(plan, bodyBytes)
       return
     }
     this.#skim.start(sharesPlan(API_KEY.Produce, apiVersion), bodyBytes)
@@ -97,6 +108,7 @@ export class BodyWatch implements SkimSink {
       tracking?.settleProduced(charge, nowMs)
     }
     context.counters.producedRecords += records
+    context.counters.requestRecords.observe(records)
     totals.produceRequests++
     totals.producedBytes += frameBytes
     totals.producedRecords += records
@@ -106,10 +118,12 @@ export class BodyWatch implements SkimSink {
 
   // SkimSink: what the Produce skim reports.
   value(field: number, value: number): void {
-    if (field === W_SHARE_ACKS && value === 0) this.answered = false
+    if (field === W_SHARE_PARTITION) this.#meter.partition = value
+    else if (field === W_SHARE_ACKS && value === 0) this.answered = false
   }
 
   text(field: number, bytes: Uint8Array, offset: number, length: number): void {
+    this.#meter.topic(bytes, offset, length)
     this.#shares?.text(field, bytes, offset, length)
   }
 
@@ -117,6 +131,8 @@ export class BodyWatch implements SkimSink {
 
   batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
     if (field !== W_SHARE_RECORDS) return
-    this.#records += this.#shares?.records(bytes, offset, sizeBytes) ?? recordsInBatch(bytes, offset, sizeBytes)
+    const records = this.#shares?.records(bytes, offset, sizeBytes) ?? recordsInBatch(bytes, offset, sizeBytes)
+    this.#records += records
+    this.#meter.batch(bytes, offset, sizeBytes, records)
   }
 }

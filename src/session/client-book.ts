@@ -9,16 +9,14 @@
  * ask again when `version` has grown.
  */
 import { BUSYNESS_KEPT, CLIENT_VARIANTS_MAX, SWEEP_CLIENTS } from '../bounds.ts'
-import { CLIENT_LATENCY_BOUNDS_SECONDS, Histogram } from '../histogram.ts'
+import { Latencies } from '../histogram.ts'
 import type { Identity } from '../policy/identity.ts'
 import { shorten } from '../policy/shorten.ts'
+import { CODEC_SLOTS } from './counters.ts'
 import { noTotals, type SessionTotals } from './session-parts.ts'
 
 /** The label of those without a place. */
 export const OTHER = '(other)'
-
-/** Codecs by the low three bits of a batch's attributes. */
-const CODECS = 8
 
 /** Who a client id was seen to be. */
 export type ClientVariant = Pick<Identity, 'software' | 'softwareVersion' | 'principal'>
@@ -27,14 +25,16 @@ export class ClientSeries {
   readonly clientId: string
   /** Of its sessions, as far as they have been added. */
   readonly totals: SessionTotals = noTotals()
-  readonly produceLatency: Histogram = new Histogram(CLIENT_LATENCY_BOUNDS_SECONDS)
-  readonly fetchLatency: Histogram = new Histogram(CLIENT_LATENCY_BOUNDS_SECONDS)
+  readonly produceLatency: Latencies = new Latencies()
+  readonly fetchLatency: Latencies = new Latencies()
   /** Answers' errors by code. */
   readonly errors: Map<number, number> = new Map()
-  readonly batches: Float64Array = new Float64Array(CODECS)
+  readonly batches: Float64Array = new Float64Array(CODEC_SLOTS)
   batchBytes = 0
   largestBatchBytes = 0
   retries = 0
+  /** Its producers number their batches, so that one that comes again can be told. */
+  isIdempotent = false
   /** Sessions that are this client now. */
   connections = 0
   lastUsedMs: number

@@ -3,6 +3,7 @@
  * series when it is scraped; nothing here knows labels or text formats (design.md §9).
  */
 
+import { LATENCY_BOUNDS_SECONDS, latencyBucket, Sizes } from '../histogram.ts'
 import { RATE_DIMENSIONS, type RateDimension } from '../policy/dimensions.ts'
 
 /** API keys 0–126 have a slot of their own; every other key shares the last one, shown as `unknown`. */
@@ -12,10 +13,8 @@ export const UNKNOWN_API_SLOT = 127
 /** Kafka error codes −1…158 have a slot of their own; later ones share the last. */
 export const ERROR_SLOTS = 160
 
-/** Upper bounds in seconds, 100 µs to 30 s (design.md §9). The last bucket of a histogram is +Inf. */
-export const LATENCY_BOUNDS_SECONDS: readonly number[] = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-]
+/** Compression codecs by the low three bits of a batch's attributes. */
+export const CODEC_SLOTS = 8
 
 /** Why a session ended: at once the log word and the metric label. */
 export const CLOSE_REASONS = [
@@ -78,13 +77,14 @@ export class LatencyCounts {
     return this.buckets[api * this.#width + i] as number
   }
 
-  observeMs(api: number, ms: number): void {
+  /** Returns the bucket that it fell into. */
+  observeMs(api: number, ms: number): number {
     const seconds = ms / 1000
-    let i = 0
-    while (i < this.#width - 1 && seconds > (LATENCY_BOUNDS_SECONDS[i] as number)) i++
-    const at = api * this.#width + i
+    const bucket = latencyBucket(seconds)
+    const at = api * this.#width + bucket
     this.buckets[at] = (this.buckets[at] as number) + 1
     this.sumSeconds[api] = (this.sumSeconds[api] as number) + seconds
+    return bucket
   }
 }
 
@@ -98,6 +98,11 @@ export class Counters {
   readonly errors: Float64Array = new Float64Array(API_SLOTS * ERROR_SLOTS)
   readonly brokerLatency: LatencyCounts = new LatencyCounts()
   readonly hold: LatencyCounts = new LatencyCounts()
+  /** Record batches of Produce requests, and the requests: their sizes, and the codecs by number. */
+  readonly batchBytes: Sizes = new Sizes(8, 24)
+  readonly batchRecords: Sizes = new Sizes(0, 14)
+  readonly requestRecords: Sizes = new Sizes(0, 14)
+  readonly batches: Float64Array = new Float64Array(CODEC_SLOTS)
   producedRecords = 0
   fetchedRecords = 0
   connections = 0

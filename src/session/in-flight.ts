@@ -2,6 +2,7 @@
  * The answers that a connection still owes, in the order in which they must come (protocol-facts B.4): a ring of plain
  * numbers, grown when needed, never past `IN_FLIGHT_MAX`. A local reply (an answer made here) waits its turn in it.
  */
+import type { ClientSeries } from './client-book.ts'
 import { FrameCharge } from './frame-charge.ts'
 import type { JudgedMutation } from './mutation-gate.ts'
 import type { SaslStep } from './observe-sasl.ts'
@@ -25,6 +26,8 @@ export interface Expected {
   reply: Uint8Array | undefined
   /** The connection ends with that reply, and why: for the log. */
   ending: string | undefined
+  /** Who asked; undefined where we did. */
+  client: ClientSeries | undefined
   /** We asked, in a login of our own: the answer is ours. */
   isOwn: boolean
 }
@@ -41,6 +44,7 @@ function blank(): Expected {
     saslStep: undefined,
     reply: undefined,
     ending: undefined,
+    client: undefined,
     isOwn: false,
   }
 }
@@ -92,6 +96,7 @@ export class InFlight {
     slot.saslStep = undefined
     slot.reply = undefined
     slot.ending = undefined
+    slot.client = undefined
     slot.isOwn = false
     this.#head = (this.#head + 1) & (this.#ring.length - 1)
     this.#length--

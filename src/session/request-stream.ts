@@ -16,6 +16,7 @@ import { INSPECT_BYTES_MAX } from '../bounds.ts'
 import { Admission } from './admission.ts'
 import { isFetch } from './api-kinds.ts'
 import { BodyWatch } from './body-watch.ts'
+import type { ClientSeries } from './client-book.ts'
 import { apiSlot } from './counters.ts'
 import { fetchLimitsBytes, lowerFetchLimits } from './fetch-limits.ts'
 import { ClientRefused, FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
@@ -42,6 +43,7 @@ export class RequestStream {
   // The frame that is passing.
   #bodyLeft = 0
   #swallowed = false
+  #client: ClientSeries | undefined
 
   constructor(parts: SessionParts) {
     this.#parts = parts
@@ -146,6 +148,7 @@ export class RequestStream {
     expected.tellsTopics = this.#look.tellsTopics
     this.#admission.charge = expected.charge
     expected.charge = charge
+    expected.client = this.#client
     expected.reply = undefined
     this.#look.passed()
     this.#parts.age.requestForwarded()
@@ -218,8 +221,10 @@ export class RequestStream {
     this.#watch.reset()
     const at = head.bodyOffset >= 0 ? head.bodyOffset : Math.min(to, frameEnd)
     this.#bodyLeft = frameEnd - at
+    const client = this.#parts.meter.of(this.#parts.facts.identity, nowMs)
+    this.#client = client
     this.#parts.totals.requests++
-    if (head.apiKey === API_KEY.Produce) this.#watch.produce(head, this.#bodyLeft, this.#look.tellsTopics)
+    if (head.apiKey === API_KEY.Produce) this.#watch.produce(head, this.#bodyLeft, this.#look.tellsTopics, client)
     else if (isFetch(head.apiKey)) return this.#passFetch(view, from, at, frameEnd, to, nowMs)
     else if (isInspected(head.apiKey) && to >= frameEnd) return this.#inspect(bytes, frameEnd, nowMs)
     else if (this.#look.mutation !== undefined) return this.#mutate(this.#look.mutation, frameEnd, nowMs)

@@ -1,9 +1,16 @@
 /** The books that series with labels of clients, groups, partitions and brokers are made from: one of each for a process. */
-import { METRICS_CLIENTS_MAX, METRICS_GROUPS_MAX, METRICS_IDLE_MS, METRICS_PARTITIONS_MAX } from '../bounds.ts'
+import {
+  METRICS_CLIENTS_MAX,
+  METRICS_GROUPS_MAX,
+  METRICS_IDLE_MS,
+  METRICS_PARTITIONS_MAX,
+  SEQUENCES_MAX,
+} from '../bounds.ts'
 import type { AddressBook } from '../cluster/address-book.ts'
 import { BrokerBook } from '../cluster/broker-book.ts'
 import { ClientBook } from './client-book.ts'
 import type { ClientMeter } from './client-meter.ts'
+import { SequenceBook } from './sequence-book.ts'
 
 /** How many series there may be, and how long those of what is gone stay. */
 export interface SeriesLimits {
@@ -24,6 +31,7 @@ export const DEFAULT_SERIES: SeriesLimits = {
 export class SeriesBooks {
   readonly clients: ClientBook
   readonly brokers: BrokerBook
+  readonly sequences: SequenceBook = new SequenceBook(SEQUENCES_MAX)
   readonly limits: SeriesLimits
 
   constructor(limits: SeriesLimits, addresses: AddressBook) {

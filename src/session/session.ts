@@ -176,7 +176,6 @@ export class Session {
     if (this.#state === 'closed') return to
     try {
       const at = this.#requests.take(bytes, view, from, to, nowMs)
-      if (this.#requests.started) this.meter.of(this.#facts.identity, nowMs)
       if (this.#state === 'fresh' && this.#requests.started) this.#state = transition('fresh', 'firstFrame')
       if (this.#inFlight.length > 0) this.#answers.sendReplies(nowMs)
       if (this.#software !== this.#facts.identity.software) {

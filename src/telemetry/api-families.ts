@@ -3,14 +3,8 @@
  * have series.
  */
 import { apiSchema, errorName } from 'kafka-protocol-codec'
-import {
-  API_SLOTS,
-  type Counters,
-  ERROR_SLOTS,
-  LATENCY_BOUNDS_SECONDS,
-  type LatencyCounts,
-  UNKNOWN_API_SLOT,
-} from '../session/counters.ts'
+import { LATENCY_BOUNDS_SECONDS } from '../histogram.ts'
+import { API_SLOTS, type Counters, ERROR_SLOTS, type LatencyCounts, UNKNOWN_API_SLOT } from '../session/counters.ts'
 import type { MetricName } from './catalogue/definition.ts'
 import { type Family, family, histogramSamples, type Sample } from './family.ts'
 

@@ -16,7 +16,7 @@ import type { MetricName } from './catalogue/definition.ts'
 import { CATALOGUE } from './catalogue/index.ts'
 import { byLabel, type Family, family } from './family.ts'
 import { bucketFamilies, quotaFamilies } from './quota-families.ts'
-import { boundFamilies, brokerFamilies, clientFamilies } from './series-families.ts'
+import { boundFamilies, brokerFamilies, clientFamilies, produceFamilies } from './series-families.ts'
 
 /** What the metrics tell of, besides the counters. */
 export interface MetricsSources {
@@ -47,12 +47,12 @@ export interface Metrics {
 
 /** Builds the registry; nothing is computed before the first scrape. */
 export function createMetrics(sources: MetricsSources): Metrics {
-  const registry = new Registry()
   const { counters, quotas, series, buckets, fold } = sources
   const families = [
     ...apiFamilies(counters),
     ...connectionFamilies(counters),
     ...clientFamilies(series),
+    ...produceFamilies(counters),
     ...brokerFamilies(series),
     ...quotaFamilies(counters, quotas),
     ...bucketFamilies(buckets),
@@ -61,15 +61,22 @@ export function createMetrics(sources: MetricsSources): Metrics {
   ]
   const places = new Map(Object.keys(CATALOGUE).map((name, place) => [name as MetricName, place]))
   families.sort((a, b) => places.get(a.name)! - places.get(b.name)!)
-  for (const each of families) registry.registerMetric(asMetric(each))
-  if (sources.processMetrics ?? true) collectDefaultMetrics({ register: registry })
+  const { contentType, text } = metricsOf(families, sources.processMetrics ?? true)
   return {
-    contentType: registry.contentType,
+    contentType,
     text: () => {
       fold()
-      return registry.metrics()
+      return text()
     },
   }
+}
+
+/** A registry of these; `isProcess`: with CPU, memory and the event loop. */
+export function metricsOf(families: readonly Family[], isProcess: boolean): Metrics {
+  const registry = new Registry()
+  for (const each of families) registry.registerMetric(asMetric(each))
+  if (isProcess) collectDefaultMetrics({ register: registry })
+  return { contentType: registry.contentType, text: () => registry.metrics() }
 }
 
 function connectionFamilies(counters: Counters): Family[] {

@@ -1,12 +1,19 @@
 /** The metric families whose series carry names of clients, groups, partitions or brokers; made from the books of the data path. */
-import { errorName } from 'kafka-protocol-codec'
+import { codecName, errorName } from 'kafka-protocol-codec'
 import type { BrokerCounts } from '../cluster/broker-book.ts'
-import type { Histogram } from '../histogram.ts'
+import { LATENCY_BOUNDS_SECONDS, type Latencies, type Sizes } from '../histogram.ts'
 import type { ClientSeries } from '../session/client-book.ts'
+import type { Counters } from '../session/counters.ts'
 import type { SeriesBooks } from '../session/series-books.ts'
 import type { SessionTotals } from '../session/session-parts.ts'
 import type { MetricName } from './catalogue/definition.ts'
 import { type Family, family, histogramSamples, type Sample } from './family.ts'
+
+/** Fewer bounds than the process' own, because there are as many histograms as clients and brokers. All are among those. */
+const CLIENT_BOUNDS_SECONDS: readonly number[] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10, 30]
+const NODE_BOUNDS_SECONDS: readonly number[] = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10, 30,
+]
 
 /** Families by client id. */
 export function clientFamilies({ clients }: SeriesBooks): Family[] {
@@ -16,8 +23,8 @@ export function clientFamilies({ clients }: SeriesBooks): Family[] {
     each(name, (client) => [{ labels: { client_id: client.clientId }, value: value(client) }])
   const total = (name: MetricName, of: keyof SessionTotals, scale = 1): Family =>
     plain(name, ({ totals }) => totals[of] * scale)
-  const histogram = (name: MetricName, of: (client: ClientSeries) => Histogram): Family =>
-    each(name, (client) => samplesOf(name, { client_id: client.clientId }, of(client)))
+  const latency = (name: MetricName, of: (client: ClientSeries) => Latencies): Family =>
+    each(name, (client) => latencySamples(name, { client_id: client.clientId }, of(client), CLIENT_BOUNDS_SECONDS))
   return [
     each('sluice_client_info', (client) =>
       client.variants.map(({ software, softwareVersion, principal }) => ({
@@ -41,8 +48,26 @@ export function clientFamilies({ clients }: SeriesBooks): Family[] {
         value,
       })),
     ),
-    histogram('sluice_client_produce_latency_seconds', ({ produceLatency }) => produceLatency),
-    histogram('sluice_client_fetch_latency_seconds', ({ fetchLatency }) => fetchLatency),
+    each('sluice_client_produce_batches_total', ({ clientId, batches }) =>
+      codecSamples(batches, (codec) => ({ client_id: clientId, codec })),
+    ),
+    plain('sluice_client_produce_batch_bytes_total', ({ batchBytes }) => batchBytes),
+    plain('sluice_client_largest_batch_bytes', ({ largestBatchBytes }) => largestBatchBytes),
+    plain('sluice_produce_retries_total', ({ retries }) => retries),
+    latency('sluice_client_produce_latency_seconds', ({ produceLatency }) => produceLatency),
+    latency('sluice_client_fetch_latency_seconds', ({ fetchLatency }) => fetchLatency),
+  ]
+}
+
+/** What producers send, all together. */
+export function produceFamilies({ batches, batchBytes, batchRecords, requestRecords }: Counters): Family[] {
+  const histogram = (name: MetricName, of: Sizes): Family =>
+    family(name, () => histogramSamples(name, {}, of.bounds, of.counts, of.sum))
+  return [
+    histogram('sluice_produce_batch_bytes', batchBytes),
+    histogram('sluice_produce_batch_records', batchRecords),
+    histogram('sluice_produce_request_records', requestRecords),
+    family('sluice_produce_batches_total', () => codecSamples(batches, (codec) => ({ codec }))),
   ]
 }
 
@@ -62,7 +87,9 @@ export function brokerFamilies({ brokers }: SeriesBooks): Family[] {
     family('sluice_broker_node_latency_seconds', () =>
       brokers
         .brokers()
-        .flatMap(({ node, latency }) => samplesOf('sluice_broker_node_latency_seconds', { node }, latency)),
+        .flatMap(({ node, latency }) =>
+          latencySamples('sluice_broker_node_latency_seconds', { node }, latency, NODE_BOUNDS_SECONDS),
+        ),
     ),
     plain('sluice_broker_node_errors_total', ({ errors }) => errors),
     plain('sluice_broker_node_throttle_seconds_total', ({ throttleMs }) => throttleMs / 1000),
@@ -78,8 +105,28 @@ export function boundFamilies({ clients, limits }: SeriesBooks): Family[] {
   ]
 }
 
-/** Nothing before the first observation. */
-function samplesOf(name: MetricName, labels: Readonly<Record<string, string>>, histogram: Histogram): Sample[] {
-  const { bounds, counts, sum } = histogram
-  return counts.some((count) => count > 0) ? histogramSamples(name, labels, bounds, counts, sum) : []
+/** By codec, those that were seen; numbers that no codec has are one. */
+function codecSamples(batches: Float64Array, labels: (codec: string) => Record<string, string>): Sample[] {
+  const sums = new Map<string, number>()
+  batches.forEach((count, code) => {
+    if (count > 0) sums.set(codecName(code), (sums.get(codecName(code)) ?? 0) + count)
+  })
+  return [...sums].map(([codec, value]) => ({ labels: labels(codec), value }))
+}
+
+/** The buckets of latencies put together to fewer, whose bounds are among theirs. Nothing before the first observation. */
+function latencySamples(
+  name: MetricName,
+  labels: Readonly<Record<string, string>>,
+  { counts, sum }: Latencies,
+  bounds: readonly number[],
+): Sample[] {
+  if (counts.every((count) => count === 0)) return []
+  const merged = new Float64Array(bounds.length + 1)
+  counts.forEach((count, i) => {
+    const upTo = LATENCY_BOUNDS_SECONDS[i] ?? Number.POSITIVE_INFINITY
+    const place = bounds.findIndex((bound) => upTo <= bound)
+    merged[place < 0 ? bounds.length : place]! += count
+  })
+  return histogramSamples(name, labels, bounds, merged, sum)
 }

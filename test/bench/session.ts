@@ -34,8 +34,18 @@ interface Pair {
   readonly answer: Uint8Array
 }
 
-function producePair(recordBytes: number): Pair {
+/** A batch as Java writes it, or, without a producer id, as most others do. */
+function batch(recordBytes: number, isIdempotent: boolean): Uint8Array {
   const records = recordBatch(seededRandom(1), 10, recordBytes)
+  const view = new DataView(records.buffer)
+  view.setBigInt64(43, isIdempotent ? 4_001n : -1n)
+  view.setInt16(51, isIdempotent ? 0 : -1)
+  view.setInt32(53, isIdempotent ? 7 : -1)
+  return records
+}
+
+function producePair(recordBytes: number, isIdempotent: boolean): Pair {
+  const records = batch(recordBytes, isIdempotent)
   const request = encodeRequest(
     { apiKey: API_KEY.Produce, apiVersion: 9, correlationId: 1, clientId: 'perf' },
     {
@@ -53,7 +63,25 @@ function producePair(recordBytes: number): Pair {
       },
     ],
   })
-  return { name: `Produce v9 ${recordBytes} B`, request, answer }
+  return { name: `Produce v9 ${recordBytes} B${isIdempotent ? ' idempotent' : ''}`, request, answer }
+}
+
+/** A consumer in an incremental session (KIP-227): it names the one partition that brought something, of `topic` by its id. */
+function fetchPair(recordBytes: number): Pair {
+  const topicId = 'AAECAwQFBgcICQoLDA0ODw'
+  const request = encodeRequest(
+    { apiKey: API_KEY.Fetch, apiVersion: 13, correlationId: 1, clientId: 'perf' },
+    {
+      ...{ maxWaitMs: 500, minBytes: 1, maxBytes: 52_428_800, sessionId: 77, sessionEpoch: 5 },
+      topics: [{ topicId, partitions: [{ partition: 3, fetchOffset: 1_000n, partitionMaxBytes: 1_048_576 }] }],
+    },
+  )
+  const partition = { partitionIndex: 3, highWatermark: 1_010n, records: batch(recordBytes, false) }
+  const answer = encodeResponse(API_KEY.Fetch, 13, 1, {
+    sessionId: 77,
+    responses: [{ topicId, partitions: [partition] }],
+  })
+  return { name: `Fetch v13 ${recordBytes} B`, request, answer }
 }
 
 function repeat(bytes: Uint8Array, times: number): Uint8Array {
@@ -98,7 +126,7 @@ function measure(pair: Pair, limited: boolean): number {
   return best
 }
 
-for (const pair of [producePair(200), producePair(16_000)]) {
+for (const pair of [producePair(200, false), producePair(200, true), producePair(16_000, false), fetchPair(16_000)]) {
   for (const limited of [false, true]) {
     console.log(`${pair.name}, ${limited ? 'two quotas' : 'no quota'}: ${measure(pair, limited).toFixed(0)} ns a pair`)
   }

@@ -77,6 +77,7 @@ describe('help and version', () => {
     assert.deepEqual(flags, [
       '--upstream',
       '--listen',
+      '--broker-ports',
       '--admin',
       '--config',
       '--no-watch',
@@ -85,6 +86,7 @@ describe('help and version', () => {
       '--request-rate',
       '--observe',
       '--label',
+      '--labels-file',
       '--log-level',
       '--help',
     ])

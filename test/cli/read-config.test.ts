@@ -40,6 +40,13 @@ test('a file of labels that is not there, or is none, is a fault of the key that
   assert.throws(() => readConfig(flags, {}), /labelsFile: .*: it is a directory, not a file/)
 })
 
+test('without a configuration file the file of labels is read as well', () => {
+  const labels = join(directory, 'alone')
+  writeFileSync(labels, 'app="shop"\n')
+  const env = { SLUICE_UPSTREAM: 'kafka:9092', SLUICE_LABELS_FILE: labels }
+  assert.deepEqual(readConfig({}, env).labels, { app: 'shop' })
+})
+
 test('files beyond their bound are refused without being read', () => {
   write('')
   truncateSync(path, 2 ** 31) // sparse: it takes no space

@@ -154,6 +154,7 @@ describe('flags and environment', () => {
     const env = {
       SLUICE_UPSTREAM: 'a:1,b:2',
       SLUICE_ADMIN: '0.0.0.0:9999',
+      SLUICE_BROKER_PORTS: '20000-20009',
       SLUICE_PRODUCE_RATE: '5MB/s',
       SLUICE_FETCH_RATE: '6MB/s',
       SLUICE_REQUEST_RATE: '7/s',
@@ -166,6 +167,7 @@ describe('flags and environment', () => {
       { host: 'b', port: 2 },
     ])
     assert.deepEqual(config.admin, { host: '0.0.0.0', port: 9999 })
+    assert.deepEqual(config.listen.brokerPorts, { first: 20_000, last: 20_009 })
     assert.equal(config.mode, 'observe')
     assert.deepEqual(
       config.quotas.map(({ name, limit, per }) => [name, limit, per]),
@@ -200,7 +202,13 @@ describe('flags and environment', () => {
     const error = errorOf(() =>
       loadConfig({
         flags: { upstream: 'kafka', produceRate: '5', logLevel: 'inf' },
-        env: { SLUICE_LISTEN: '9092', SLUICE_ADMIN: 'x:70000', SLUICE_OBSERVE: 'maybe', SLUICE_REQUEST_RATE: '5 MB/s' },
+        env: {
+          SLUICE_LISTEN: '9092',
+          SLUICE_ADMIN: 'x:70000',
+          SLUICE_BROKER_PORTS: '9-1',
+          SLUICE_OBSERVE: 'maybe',
+          SLUICE_REQUEST_RATE: '5 MB/s',
+        },
       }),
     )
     assert.equal(
@@ -208,6 +216,7 @@ describe('flags and environment', () => {
       [
         '--upstream: "kafka" has no port; write kafka:9092',
         'SLUICE_LISTEN: "9092" has no host; write 127.0.0.1:9092',
+        'SLUICE_BROKER_PORTS: 9-1 runs backwards; write 1-9',
         'SLUICE_ADMIN: "70000" is no port; ports are 0 to 65535',
         '--produce-rate: 5 has no unit; write 5 B/s',
         'SLUICE_REQUEST_RATE: "MB" is a unit of bytes, and this counts requests; write 5/s or 5k/s',

@@ -41,6 +41,14 @@ test('the file of labels gives way to the configuration, that to the environment
   })
 })
 
+test('a variable or a flag may name the file of labels, without a configuration file too', () => {
+  const readLabels = (path: string): string => `of="${path}"`
+  const env = { SLUICE_UPSTREAM: 'kafka:9092', SLUICE_LABELS_FILE: '/variable' }
+  assert.deepEqual(loadConfig({ flags: {}, env, readLabels }).labels, { of: '/variable' })
+  assert.deepEqual(labelsOf('labelsFile: /file', { env, readLabels }), { of: '/variable' })
+  assert.deepEqual(labelsOf('labelsFile: /file', { flags: { labelsFile: '/flag' }, env, readLabels }), { of: '/flag' })
+})
+
 test('without somebody to read it the file of labels is left alone', () => {
   assert.deepEqual(labelsOf('labelsFile: /nowhere\nlabels: { a: b }\n'), { a: 'b' })
 })

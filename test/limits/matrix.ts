@@ -62,7 +62,7 @@ export type MatrixResult = CellResult & { readonly at: string }
 export async function measureCells(
   cells: readonly Cell[],
   results: Results<MatrixResult>,
-  signal: AbortSignal,
+  { signal, attemptsMax }: { readonly signal: AbortSignal; readonly attemptsMax: number },
 ): Promise<string[]> {
   const failed: string[] = []
   let done = 0
@@ -77,7 +77,7 @@ export async function measureCells(
       await atOnce(some, async (cell) => {
         if (signal.aborted) return
         try {
-          const result = await scoped(signal, (inner) => runCell(inner, scene, cell))
+          const result = await scoped(signal, (inner) => runCell(inner, scene, cell, attemptsMax))
           await results.set(cell.id, { ...result, at: new Date().toISOString() })
           tell(cell, resultText(result))
         } catch (error) {

@@ -4,6 +4,7 @@
  *   npm run limits                              every cell of the matrix that has no result yet, then the table
  *   npm run limits -- --only sarama,fetch       only cells whose name has all of these words; --list shows them
  *   npm run limits -- --again                   also cells that have one
+ *   npm run limits -- --attempts 1              how often a client that did not flood is started anew (default 5)
  *   npm run limits -- --table                   only the tables, from what is there
  *   npm run limits -- --harmless [--seconds 60] every library ten times over its limit, five minutes unless told
  */
@@ -12,7 +13,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Cell, dimensionOf, quotaOf } from '../e2e/support/cells.ts'
+import { ATTEMPTS_MAX, type Cell, dimensionOf, quotaOf } from '../e2e/support/cells.ts'
 import { FLOOD_LIBRARIES } from '../e2e/support/flood.ts'
 import { clientAvailable } from '../support/clients.ts'
 import { replaceSection } from './document.ts'
@@ -31,6 +32,7 @@ const { values: flags } = parseArgs({
     table: { type: 'boolean', default: false },
     harmless: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '300' },
+    attempts: { type: 'string', default: String(ATTEMPTS_MAX) },
     results: { type: 'string' },
   },
 })
@@ -42,11 +44,16 @@ async function matrix(): Promise<number> {
   const words = flags.only.split(',').filter((word) => word !== '')
   const wanted = ALL_CELLS.filter(({ id }) => words.every((word) => id.includes(word)))
   const cells = await measurable(wanted.filter(({ id }) => flags.again || results.get(id) === undefined))
+  const attemptsMax = Number(flags.attempts)
+  if (!(attemptsMax >= 1)) {
+    console.error(`--attempts ${flags.attempts}: a number from 1`)
+    return 2
+  }
   if (flags.list) {
     for (const { id } of cells) console.log(id)
     return 0
   }
-  const failed = flags.table ? [] : await measureCells(cells, results, interruptible())
+  const failed = flags.table ? [] : await measureCells(cells, results, { signal: interruptible(), attemptsMax })
   await replaceSection(DOCUMENT, 'matrix', matrixTable(results))
   for (const id of failed) console.log(`not measured: ${id}`)
   return failed.length === 0 ? 0 : 1

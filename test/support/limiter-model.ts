@@ -86,9 +86,8 @@ export interface ModelFlow {
   weight: number
   rank: number
   finish: number
-  /** In the line of its class; its start tag there, and since when it has had it. */
+  /** In the line of its class, and since when it has had its tags there. */
   isIn: boolean
-  start: number
   since: number
   awaitedUntilMs: number
 }
@@ -116,7 +115,7 @@ export class ShareModel {
   flow(name: string, weight: number, rank: number): ModelFlow {
     const known = this.flows.find((flow) => flow.name === name)
     if (known === undefined) {
-      const nothing = { isIn: false, start: 0, since: 0, awaitedUntilMs: Number.NEGATIVE_INFINITY }
+      const nothing = { isIn: false, since: 0, awaitedUntilMs: Number.NEGATIVE_INFINITY }
       const flow = { name, weight, rank, finish: 0, ...nothing }
       this.flows.push(flow)
       return flow
@@ -200,26 +199,42 @@ export class ShareModel {
       const wasWaiting = this.#has(frame.flow, 'waiting')
       frame.state = 'waiting'
       frame.joined = ++this.#steps
-      frame.flow.isIn = true
-      if (!wasWaiting) this.#tag(frame.flow)
+      if (!wasWaiting) this.#join(frame.flow)
     }
     while (this.frames.some(({ state }) => state === 'waiting') && this.bucket.balance(nowMs) >= 0) {
-      const flow = this.#first()
-      const frame = this.frames
-        .filter((candidate) => candidate.flow === flow && candidate.state === 'waiting')
-        .sort((a, b) => a.joined - b.joined)[0]
-      if (frame !== undefined) this.#serve(frame)
-      else if (nowMs <= flow.awaitedUntilMs) return
-      else flow.isIn = false
+      const flows = this.flows.filter((flow) => flow.isIn && flow.rank === this.#rank())
+      const heads = flows.flatMap((flow) => this.#head(flow) ?? []).sort((a, b) => bySince(endOf(a) - endOf(b), a, b))
+      const [late] = flows
+        .filter((flow) => this.#head(flow) === undefined)
+        .sort((a, b) => a.finish - b.finish || a.since - b.since)
+      const [next] = heads
+      const leastStart = Math.min(...heads.map(({ flow }) => flow.finish))
+      if (late !== undefined && nowMs > late.awaitedUntilMs) late.isIn = false
+      else if (next === undefined || (late !== undefined && late.finish < leastStart)) return
+      else this.#serve(next, leastStart)
     }
   }
 
-  #serve(frame: ModelFrame): void {
+  #join(flow: ModelFlow): void {
+    if (!flow.isIn || this.clock.steadyMs > flow.awaitedUntilMs) {
+      flow.finish = Math.max(this.#virtual[flow.rank]!, flow.finish)
+    }
+    flow.isIn = true
+    this.#tag(flow)
+  }
+
+  #head(flow: ModelFlow): ModelFrame | undefined {
+    return this.frames
+      .filter((frame) => frame.flow === flow && frame.state === 'waiting')
+      .sort((a, b) => a.joined - b.joined)[0]
+  }
+
+  #serve(frame: ModelFrame, leastStart: number): void {
     const { flow, cost } = frame
     frame.state = 'due'
     this.bucket.use(cost, this.clock.steadyMs)
-    this.#virtual[flow.rank] = Math.max(this.#virtual[flow.rank]!, flow.start)
-    flow.finish = flow.start + cost / flow.weight
+    this.#virtual[flow.rank] = Math.max(this.#virtual[flow.rank]!, leastStart)
+    flow.finish += cost / flow.weight
     flow.awaitedUntilMs = this.clock.steadyMs + SHARE_AWAIT_MS
     this.#tag(flow)
     for (const [fork, side, part] of this.#path(flow.rank)) {
@@ -228,8 +243,8 @@ export class ShareModel {
     }
   }
 
-  /** The flow whose turn it is. */
-  #first(): ModelFlow {
+  /** The class whose turn it is. */
+  #rank(): number {
     const ranks = new Set(this.flows.filter(({ isIn }) => isIn).map(({ rank }) => rank))
     let rank = 2
     for (const upper of [1, 0]) {
@@ -238,10 +253,7 @@ export class ShareModel {
       const { virtual, finish } = this.#forks[upper]!
       if (isAlone || Math.max(virtual, finish[0]) <= Math.max(virtual, finish[1])) rank = upper
     }
-    const sorted = this.flows
-      .filter((flow) => flow.isIn && flow.rank === rank)
-      .sort((a, b) => a.start - b.start || (a.since === b.since ? 0 : a.since - b.since))
-    return sorted[0]!
+    return rank
   }
 
   /** The forks above a class, which side of each it is on and what part that side has. */
@@ -253,9 +265,11 @@ export class ShareModel {
   }
 
   #leave(frame: ModelFrame, state: ModelState): void {
-    const wasWaiting = frame.state === 'waiting'
+    const { flow } = frame
+    const wasHead = this.#head(flow) === frame
     frame.state = state
-    if (wasWaiting && !this.#has(frame.flow, 'waiting')) frame.flow.isIn = false
+    if (wasHead && this.#has(flow, 'waiting')) this.#tag(flow)
+    else if (wasHead) flow.isIn = false
     if (state === 'gone') this.frames = this.frames.filter((other) => other !== frame)
   }
 
@@ -269,7 +283,15 @@ export class ShareModel {
   }
 
   #tag(flow: ModelFlow): void {
-    flow.start = Math.max(this.#virtual[flow.rank]!, flow.finish)
-    flow.since = this.#has(flow, 'waiting') ? ++this.#steps : Number.POSITIVE_INFINITY
+    flow.since = ++this.#steps
   }
+}
+
+/** Where a frame would end, by its flow's weight. */
+function endOf({ flow, cost }: ModelFrame): number {
+  return flow.finish + cost / flow.weight
+}
+
+function bySince(difference: number, a: ModelFrame, b: ModelFrame): number {
+  return difference || a.flow.since - b.flow.since
 }

@@ -6,6 +6,7 @@ import { BROKER_EVENTS } from './broker-events.ts'
 import { CONNECTION_EVENTS, ENDING_EVENTS } from './connection-events.ts'
 import type { EventDefinition } from './definition.ts'
 import type { FieldName, FieldValue } from './fields.ts'
+import { INJECTOR_EVENTS } from './injector-events.ts'
 import { POLICY_EVENTS } from './policy-events.ts'
 import { PROCESS_EVENTS } from './process-events.ts'
 
@@ -13,7 +14,8 @@ type Events = typeof PROCESS_EVENTS &
   typeof POLICY_EVENTS &
   typeof CONNECTION_EVENTS &
   typeof ENDING_EVENTS &
-  typeof BROKER_EVENTS
+  typeof BROKER_EVENTS &
+  typeof INJECTOR_EVENTS
 
 export const EVENTS: Events = {
   ...PROCESS_EVENTS,
@@ -21,6 +23,7 @@ export const EVENTS: Events = {
   ...CONNECTION_EVENTS,
   ...ENDING_EVENTS,
   ...BROKER_EVENTS,
+  ...INJECTOR_EVENTS,
 }
 
 export type EventName = keyof typeof EVENTS

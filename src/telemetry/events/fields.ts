@@ -23,7 +23,7 @@ export const FIELDS = {
   // Quotas
   quota: ['text', 'name of a quota, as in the label `quota`'],
   api: ['text', 'API, as in the label `api`'],
-  reason: ['text', 'why a connection ended, as in the label `reason`'],
+  reason: ['text', 'why a connection ended, or a request was refused, as in the label `reason`'],
   topicsRefused: ['number', 'topics of the request that were refused'],
   frameBytes: ['number', 'size of a request in bytes'],
   heldMs: ['number', 'how long a request was held, in milliseconds'],
@@ -43,6 +43,15 @@ export const FIELDS = {
   // Files
   section: ['text', 'where the configuration names the files'],
   files: ['texts', 'the files'],
+  // Kubernetes
+  pod: ['text', 'a pod, or what makes pods, by its name, or what its name begins with'],
+  uid: ['text', 'number of the admission review, as in the audit log of the API server'],
+  faults: ['texts', 'what is wrong, each with what mends it'],
+  image: ['text', 'image that pods get'],
+  step: ['text', 'what was made: `create` (all anew), `stage` (the next authority), `issue` (a certificate)'],
+  secretName: ['text', 'the Secret that keeps it'],
+  webhookConfiguration: ['text', 'the MutatingWebhookConfiguration'],
+  ends: ['text', 'when the certificate ends'],
   // The process
   listen: ['text', 'where applications connect, HOST:PORT'],
   upstream: ['texts', 'bootstrap addresses of the brokers'],

@@ -5,6 +5,7 @@ import { CONNECTION_EVENTS, ENDING_EVENTS } from './connection-events.ts'
 import type { EventDefinition, EventMetric } from './definition.ts'
 import { type EventName, eventOf } from './events.ts'
 import { FIELDS } from './fields.ts'
+import { INJECTOR_EVENTS } from './injector-events.ts'
 import { POLICY_EVENTS } from './policy-events.ts'
 import { PROCESS_EVENTS } from './process-events.ts'
 
@@ -19,6 +20,7 @@ const GROUPS: readonly (readonly [title: string, about: string, events: Readonly
     ['Connections', '', CONNECTION_EVENTS],
     ['Brokers, certificates and secrets', '', BROKER_EVENTS],
     ['The process and its admin pages', '', PROCESS_EVENTS],
+    ['The injector', 'Of `kafka-sluice injector`, a process of its own.', INJECTOR_EVENTS],
   ]
 
 /** The whole page, in Markdown. */

@@ -70,7 +70,7 @@ export const CELL_RECORD_BYTES = 4_000
 const PRODUCE_TOPIC_CONFIGS = { 'retention.bytes': '200000000' }
 /** For limits on requests: fifty requests a second shall not be many bytes. */
 const SMALL_RECORD_BYTES = 500
-const ATTEMPTS_MAX = 5
+export const ATTEMPTS_MAX = 5
 
 const MEASURES: Readonly<Record<Direction, Readonly<Record<CellLimit['unit'], Measure>>>> = {
   produce: { bytes: PRODUCE_BYTES, records: PRODUCE_RECORDS, requests: PRODUCE_REQUESTS },
@@ -127,12 +127,17 @@ export function figureOf({ ofLimit, excess = 0 }: CellResult): number | undefine
 }
 
 /** Floods and measures; a client that got no processor to flood with gets another chance, under another client id. */
-export async function runCell(surroundings: Surroundings, scene: Scene, cell: Cell): Promise<CellResult> {
+export async function runCell(
+  surroundings: Surroundings,
+  scene: Scene,
+  cell: Cell,
+  attemptsMax: number = ATTEMPTS_MAX,
+): Promise<CellResult> {
   const { witness, sluice } = scene
   const { limit, direction, brokers } = cell
   const measure = MEASURES[direction][limit.unit]
   let result: CellResult | undefined
-  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+  for (let attempt = 1; attempt <= attemptsMax; attempt++) {
     const clientId = `${cell.id}.${attempt}`
     if (direction === 'produce') {
       await createTopic(scene.kafka.internalBootstrap, {
