@@ -202,6 +202,7 @@ class App implements Sluice {
         buckets: () => this.#context.buckets.byQuota(monotonicMs()),
         fold: () => this.#context.series.fold(this.#meters(), monotonicMs()),
         configValid: () => configReport?.().valid ?? true,
+        ready: () => this.#notReady().length === 0,
       })
       this.#admin = await startAdmin({
         host: admin.host,

@@ -28,15 +28,16 @@ interface Kept {
   readonly files: readonly (readonly [key: string, path: string])[]
   /** As they were read last, taken or not. */
   last: string
+  isFaulty: boolean
 }
 
 export class SecretKeeper {
   readonly #logger: Logger
-  readonly #counters: Pick<Counters, 'secretReloads'>
+  readonly #counters: Pick<Counters, 'secretReloads' | 'secretsFaulty'>
   readonly #kept: Kept[] = []
   #watches: FileWatch[] = []
 
-  constructor(logger: Logger, counters: Pick<Counters, 'secretReloads'>) {
+  constructor(logger: Logger, counters: Pick<Counters, 'secretReloads' | 'secretsFaulty'>) {
     this.#logger = logger
     this.#counters = counters
   }
@@ -46,7 +47,7 @@ export class SecretKeeper {
     const faults: Fault[] = []
     for (const use of uses) {
       const files = Object.entries(use.files).filter((entry): entry is [string, string] => entry[1] !== undefined)
-      const kept: Kept = { use, files, last: '' }
+      const kept: Kept = { use, files, last: '', isFaulty: false }
       faults.push(...this.#read(kept))
       this.#kept.push(kept)
     }
@@ -69,6 +70,8 @@ export class SecretKeeper {
     const before = kept.last
     const faults = this.#read(kept)
     if (kept.last === before) return
+    kept.isFaulty = faults.length > 0
+    this.#counters.secretsFaulty = this.#kept.filter(({ isFaulty }) => isFaulty).length
     if (faults.length === 0) {
       this.#counters.secretReloads.ok++
       const files = kept.files.map(([, path]) => path)

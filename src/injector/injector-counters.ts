@@ -27,6 +27,8 @@ export class InjectorCounters {
   /** Certificates made here: looked at, renewed, or not to be had. */
   readonly certificateChecks: Record<'ok' | 'renewed' | 'failed', number> = { ok: 0, renewed: 0, failed: 0 }
   readonly secretReloads: Record<'ok' | 'failed', number> = { ok: 0, failed: 0 }
+  /** Pairs of files that have a fault now. */
+  secretsFaulty = 0
   /** When the certificate in use ends, in seconds since 1970; 0: there is none. */
   certificateEndsSeconds = 0
 }

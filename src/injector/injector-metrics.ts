@@ -17,6 +17,7 @@ export function createInjectorMetrics(counters: InjectorCounters): Metrics {
         { value: counters.certificateEndsSeconds },
       ]),
       family('sluice_secret_reloads_total', () => byLabel('result', counters.secretReloads)),
+      family('sluice_secrets_valid', () => [{ value: counters.secretsFaulty === 0 ? 1 : 0 }]),
       family('sluice_build_info', () => [{ labels: build, value: 1 }]),
     ],
     true,

@@ -114,6 +114,8 @@ export class Counters {
   readonly configReloads: { ok: number; failed: number } = { ok: 0, failed: 0 }
   /** Certificates, keys, passwords, tokens and lists of users that were read again because their files changed. */
   readonly secretReloads: { ok: number; failed: number } = { ok: 0, failed: 0 }
+  /** Certificates, passwords and the like whose files have a fault now. */
+  secretsFaulty = 0
   /** Questions for the cluster's own quotas, where they are followed. */
   readonly quotaPolls: { ok: number; failed: number } = { ok: 0, failed: 0 }
   /** Questions for pages of /api that were denied. */

@@ -35,6 +35,8 @@ export interface MetricsSources {
   readonly fold: () => void
   /** Whether the configuration file, as it stands, is the one in force. */
   readonly configValid: () => boolean
+  /** What `/readyz` says. */
+  readonly ready: () => boolean
   /** Metrics of the process itself (CPU, memory, event loop); default true. Tests switch them off. */
   readonly processMetrics?: boolean
 }
@@ -87,13 +89,15 @@ function connectionFamilies(counters: Counters): Family[] {
   ]
 }
 
-function configFamilies({ counters, configValid, version, kafkaProtocol }: MetricsSources): Family[] {
+function configFamilies({ counters, configValid, ready, version, kafkaProtocol }: MetricsSources): Family[] {
   return [
     family('sluice_config_reloads_total', () => byLabel('result', counters.configReloads)),
     family('sluice_secret_reloads_total', () => byLabel('result', counters.secretReloads)),
     family('sluice_kafka_quota_polls_total', () => byLabel('result', counters.quotaPolls)),
     family('sluice_admin_forbidden_total', () => [{ value: counters.adminForbidden }]),
     family('sluice_config_valid', () => [{ value: configValid() ? 1 : 0 }]),
+    family('sluice_secrets_valid', () => [{ value: counters.secretsFaulty === 0 ? 1 : 0 }]),
+    family('sluice_ready', () => [{ value: ready() ? 1 : 0 }]),
     family('sluice_build_info', () => [{ labels: { version, kafka_protocol: kafkaProtocol }, value: 1 }]),
   ]
 }

@@ -22,6 +22,7 @@ function metricsOf(counters: Counters, quotas: QuotaStatus[] = [], other: Partia
     buckets: () => new Map(),
     fold: () => undefined,
     configValid: () => true,
+    ready: () => true,
     processMetrics: false,
     ...other,
   })
@@ -231,6 +232,18 @@ describe('connections, configuration, build', () => {
       'sluice_config_reloads_total{result="ok"} 0',
       'sluice_config_reloads_total{result="failed"} 1',
     ])
+  })
+
+  test('readiness and files of secrets with a fault show as gauges', async () => {
+    let ready = false
+    const counters = new Counters()
+    const metrics = metricsOf(counters, [], { ready: () => ready })
+    assert.deepEqual(await samples(metrics, 'sluice_ready'), ['sluice_ready 0'])
+    ready = true
+    assert.deepEqual(await samples(metrics, 'sluice_ready'), ['sluice_ready 1'])
+    assert.deepEqual(await samples(metrics, 'sluice_secrets_valid'), ['sluice_secrets_valid 1'])
+    counters.secretsFaulty = 1
+    assert.deepEqual(await samples(metrics, 'sluice_secrets_valid'), ['sluice_secrets_valid 0'])
   })
 
   test('the build says its version and the protocol it knows', async () => {

@@ -105,6 +105,21 @@ export const QUOTAS: Definitions = {
     bounds: '1',
     source: 'the last reload',
   },
+  sluice_secrets_valid: {
+    type: 'gauge',
+    help: 'Whether all certificates, keys, passwords, tokens and lists of users as they stand are in force (1), or older ones because some have faults (0).',
+    labels: [],
+    bounds: '1',
+    source: 'the last reading of their files',
+  },
+  sluice_ready: {
+    type: 'gauge',
+    help: 'Whether the sluice is ready, as /readyz says: it listens, and a broker can be reached.',
+    labels: [],
+    bounds: '1',
+    source: 'as `/readyz`',
+    caveat: '0 while it drains.',
+  },
   sluice_build_info: {
     type: 'gauge',
     help: 'Version of kafka-sluice and of the Kafka protocol it knows; always 1.',
