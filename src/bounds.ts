@@ -72,6 +72,9 @@ export const BUCKETS_MAX = 100_000
  */
 export const CONNECTION_HOLD_MS = 3_000
 
+/** Buckets of `newConnections` that one connection is known to have paid in: it goes by several client ids. The oldest is forgotten. */
+export const PAID_KEYS_MAX = 100
+
 /** Longest wait that a refusal of mutations tells: below the 30 s after which admin clients give up on a request. */
 export const MUTATION_THROTTLE_MAX_MS = 25_000
 

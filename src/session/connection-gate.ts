@@ -5,7 +5,7 @@
  * user): each time the quotas are asked anew, and what it was let in by before stays.
  */
 import { API_KEY } from 'kafka-protocol-codec'
-import { CONNECTION_HOLD_MS } from '../bounds.ts'
+import { CONNECTION_HOLD_MS, PAID_KEYS_MAX } from '../bounds.ts'
 import type { Waiter } from '../limiter/level-table.ts'
 import type { Applicable, LevelApplicable } from '../policy/policy-set.ts'
 import type { ClientFacts } from './client-facts.ts'
@@ -54,6 +54,8 @@ export class ConnectionGate implements Waiter {
   /** A request has come that is none of the greetings: what is not known of the client now will not be. */
   #isGreeted = false
   #tokens = new Map<string, Token>()
+  /** The buckets in which it has paid, whoever it says it is now; the oldest first. */
+  readonly #paid = new Set<string>()
   #places = new Map<string, Place>()
 
   /** @param resume asks that the client's bytes be offered again */
@@ -78,7 +80,7 @@ export class ConnectionGate implements Waiter {
     const startAtMs = Math.max(nowMs, ...[...this.#tokens.values()].map((token) => token.startAtMs))
     const missing = startAtMs > nowMs ? undefined : this.#enterAll()
     if (startAtMs <= nowMs && missing === undefined) {
-      for (const token of this.#tokens.values()) token.state = 'spent'
+      for (const [name, token] of this.#tokens) this.#spend(name, token)
       this.#open = true
       return true
     }
@@ -140,16 +142,23 @@ export class ConnectionGate implements Waiter {
     const claim = { slot, quota, enforced: mode === 'enforce', counts: counters.quota(quota), allows, ratePerMs }
     const known = this.#tokens.get(name)
     const token: Token = { ...claim, state: 'none', startAtMs: nowMs }
-    if (known === undefined || known.state === 'none') this.#take(token, nowMs)
-    else {
-      token.state = known.state
+    if (this.#paid.has(name)) this.#spend(name, token)
+    else if (known?.state === 'reserved') {
+      token.state = 'reserved'
       token.startAtMs = nowMs + (Math.max(0, known.startAtMs - nowMs) * known.ratePerMs) / ratePerMs
-    }
-    if (!token.enforced) {
-      token.state = 'spent'
-      token.startAtMs = nowMs
-    }
+    } else this.#take(token, nowMs)
+    if (!token.enforced) this.#spend(name, token)
     return [name, token]
+  }
+
+  /** A connection pays once in each bucket, however often its client changes its name. */
+  #spend(name: string, token: Token): void {
+    token.state = 'spent'
+    token.startAtMs = 0
+    this.#paid.delete(name)
+    this.#paid.add(name)
+    const [oldest] = this.#paid
+    if (this.#paid.size > PAID_KEYS_MAX) this.#paid.delete(oldest!)
   }
 
   /** A token that would come later than the connection may wait is not taken, or those that are turned away would keep all others out. */

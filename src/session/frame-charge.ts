@@ -141,8 +141,7 @@ export class FrameCharge {
     nowMs: number,
   ): number {
     let startAtMs = nowMs
-    this.#leave(waiter)
-    if (levels.size > 0) this.#levels = levels.retain()
+    this.#adoptLevels(levels, waiter)
     const old = this.#base
     this.#base = base.retain()
     if (old === undefined) startAtMs = base.reserve(this.reserved, waiter, nowMs)
@@ -247,6 +246,14 @@ export class FrameCharge {
       bytesMax = Math.min(bytesMax, this.#parts[i]!.set.fetchBytesMax(bytesPerRecord))
     }
     return bytesMax
+  }
+
+  #adoptLevels(levels: LevelSet, waiter: Waiter): void {
+    const old = this.#levels
+    this.#levels = levels.size > 0 ? levels.retain() : undefined
+    if (old === undefined) return
+    this.#entered = levels.adopt(old, this.#entered, waiter)
+    old.release()
   }
 
   #leave(waiter?: Waiter): void {

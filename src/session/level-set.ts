@@ -85,6 +85,24 @@ export class LevelSet {
     line.waitingSinceMs = NOT
   }
 
+  /**
+   * The policy has changed: takes over the places of `old`, of whose gauges the first `entered` have been entered and the next may be
+   * waited for. A gauge that both have keeps the place in it, or in line for it; the others are given up.
+   * @returns how many have been entered
+   */
+  adopt(old: LevelSet, entered: number, waiter: Waiter): number {
+    let kept = 0
+    while (kept < entered && this.#lines[kept]?.slot === old.#lines[kept]!.slot) kept++
+    for (let i = kept; i < entered; i++) this.#levels.leave(old.#lines[i]!.slot)
+    const awaited = old.#lines[entered]
+    const next = this.#lines[kept]
+    if (awaited === undefined) return kept
+    if (next?.slot === awaited.slot && next.enforced) next.waitingSinceMs = awaited.waitingSinceMs
+    else this.#levels.unwait(awaited.slot, waiter)
+    awaited.waitingSinceMs = NOT
+    return kept
+  }
+
   /** Leaves the first `count` gauges: the answer has come, or never will. */
   leave(count: number): void {
     for (let i = 0; i < count; i++) this.#levels.leave(this.#lines[i]!.slot)

@@ -1,7 +1,7 @@
 /** Limits on how many at a time: requests at the broker, connections, and new connections. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { CONNECTION_HOLD_MS } from '../../src/bounds.ts'
+import { CONNECTION_HOLD_MS, PAID_KEYS_MAX } from '../../src/bounds.ts'
 import {
   answer,
   bytesOf,
@@ -61,6 +61,35 @@ describe('inFlight', () => {
     a.end()
     assert.deepEqual(sent(c), [1])
     c.end()
+    assert.equal(a.context.levels.size, 0)
+  })
+
+  test('a reload leaves everybody where they stand in line, whoever is looked at first', () => {
+    const a = new Rig({ rules: [rule({ inFlight: 1 })] }).client(produce(300))
+    const [b, c] = [2, 3].map((correlationId) => new Rig({ beside: a }).client(produce(300, { correlationId })))
+    a.policy([rule({ inFlight: 1, requests: 1000 })])
+    for (const rig of [c!, b!]) rig.reoffered()
+    a.broker(produceAnswer(1))
+    assert.deepEqual([sent(b!), sent(c!)], [[2], []])
+    b!.policy([rule({ requests: 1000 })])
+    assert.deepEqual(sent(c!.reoffered()), [3], 'nothing is left of the gauge')
+    for (const rig of [a, b!, c!]) rig.end()
+    assert.equal(a.context.levels.size, 0)
+  })
+
+  test('a reload that takes another gauge away leaves the place in line', () => {
+    const both = [rule({ inFlight: 5 }, { name: 'wide' }), rule({ inFlight: 1 })]
+    const a = new Rig({ rules: both }).client(produce(300))
+    const [b, c] = [2, 3].map((correlationId) => new Rig({ beside: a }).client(produce(300, { correlationId })))
+    a.policy([rule({ inFlight: 1 })])
+    for (const rig of [c!, b!]) rig.reoffered()
+    a.broker(produceAnswer(1))
+    assert.deepEqual([sent(b!), sent(c!)], [[2], []])
+    const { throttleMs } = a.counters.quota('q')
+    b!.pass(100).broker(produceAnswer(2))
+    assert.deepEqual(sent(c!), [3])
+    assert.equal(a.counters.quota('q').throttleMs, throttleMs + 100, 'since when it has waited is known')
+    for (const rig of [a, b!, c!]) rig.end()
     assert.equal(a.context.levels.size, 0)
   })
 
@@ -177,6 +206,25 @@ describe('newConnections', () => {
     const rig = new Rig({ rules: [rule({ newConnections: 1 })] }).client(hello('sarama')).broker(helloAnswer())
     rig.client(produce(300), produce(300, { correlationId: 2 }))
     assert.equal(rig.counters.quota('q').used.newConnections, 1)
+  })
+
+  test('one that goes by several client ids pays once for each of them, however often it changes', () => {
+    const rig = new Rig({ rules: [rule({ newConnections: 1 })] })
+    for (let i = 1; i <= 20; i++) {
+      rig.client(produce(300, { clientId: i % 2 === 0 ? 'even' : 'odd', correlationId: i }))
+      assert.ok(!isHeld(rig), `request ${i}`)
+    }
+    assert.equal(rig.counters.quota('q').used.newConnections, 2)
+    const observed = new Rig({ rules: [rule({ newConnections: 1 }, { mode: 'observe' })] })
+    for (let i = 1; i <= 20; i++) observed.client(produce(300, { clientId: `c-${i % 2}`, correlationId: i }))
+    assert.equal(observed.counters.quota('q').observedRequests, 0)
+  })
+
+  test('one that changes its name without end is remembered by the last ones', () => {
+    const rig = new Rig({ rules: [rule({ newConnections: 1 })] })
+    const names = Array.from({ length: PAID_KEYS_MAX + 1 }, (_, i) => `c-${i}`)
+    for (const clientId of [...names, names.at(-1)!, names[0]!]) rig.client(produce(300, { clientId, acks: 0 }))
+    assert.equal(rig.counters.quota('q').used.newConnections, PAID_KEYS_MAX + 2)
   })
 
   test('who is turned away has taken nothing, so that those in time are let in at the full rate', () => {
