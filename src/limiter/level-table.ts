@@ -7,18 +7,19 @@
  *                      └───────unwait───────┴──▶ the next one is called
  *
  * As many are called as there are free places, so no wake-up is lost and no herd wakes; a newcomer finds room only where nobody
- * in line has a claim on it. A gauge exists while something is counted in it or somebody holds it. When there is no room for
+ * in line has a claim on it. Who is called and cannot come now is passed over and keeps its place in line. A gauge exists while something is counted in it or somebody holds it. When there is no room for
  * another, further keys of a quota share its overflow gauge.
  */
 import { LEVELS_MAX } from '../bounds.ts'
 import { nameOf, overflowNameOf, partsOf } from './names.ts'
 
 /**
- * Who waits in line. `ready` says that a place is kept for it: it takes it with `tryEnter`, now or later, or gives it up with
- * `unwait`. It must do one of the two, and not `wait` again inside `ready`: it would be called again at once, for ever.
+ * Who waits in line. `ready` says that a place is kept for it: it takes it with `tryEnter`, now or soon, or gives it up with
+ * `unwait`. It must do one of the two, and not `wait` again inside `ready`: it would be called again at once, for ever. Or it answers
+ * false: it cannot come now, and will ask by itself when it can.
  */
 export interface Waiter {
-  ready(): void
+  ready(): boolean
 }
 
 /** A gauge as people see it. */
@@ -93,21 +94,16 @@ export class LevelTable {
     this.#forgetIdle(slot, gauge)
   }
 
-  /** Takes a place if there is one for the caller: a called waiter has one, a newcomer only what is left. */
+  /** Takes a place if there is one for the caller: a called waiter has one, a newcomer, or one that was passed over, what is left. */
   tryEnter(slot: number, waiter?: Waiter): boolean {
     const gauge = this.#at(slot)
-    const isCalled = waiter === undefined ? undefined : gauge.line?.get(waiter)
-    if (isCalled === undefined) {
-      if (gauge.count + gauge.called >= gauge.max) return false
-    } else {
-      if (!isCalled) return false
+    const isCalled = waiter !== undefined && gauge.line?.get(waiter) === true
+    if (isCalled) {
       gauge.called--
-      if (gauge.count >= gauge.max) {
-        gauge.line!.set(waiter!, false) // the place is gone; it is called again when there is one
-        return false
-      }
-      gauge.line!.delete(waiter!)
+      gauge.line!.set(waiter, false) // if the place is gone, it is called again when there is one
     }
+    if (gauge.count + (isCalled ? 0 : gauge.called) >= gauge.max) return false
+    if (waiter !== undefined) gauge.line?.delete(waiter)
     gauge.count++
     return true
   }
@@ -234,6 +230,8 @@ function callAlong(gauge: Gauge, line: Map<Waiter, boolean>): void {
     if (isCalled) continue
     line.set(waiter, true)
     gauge.called++
-    waiter.ready()
+    if (waiter.ready() || line.get(waiter) !== true) continue
+    line.set(waiter, false)
+    gauge.called--
   }
 }

@@ -1,13 +1,12 @@
 /**
  * One client connection and its one broker connection: performs what the session asks for. The broker is dialled when the
- * client's first bytes have come and look like Kafka, so idle or foreign connections cost it nothing.
+ * client's first request has come and no quota on connections keeps it back, so idle, foreign or refused ones cost it nothing.
  *
  *     client ══ up ══▶ session ══▶ broker          closes: whichever side ends first is passed on once everything before
  *     client ◀══ down ══ session ◀══ broker        it was delivered; both ends gone → one reason, counted once
  */
 import type { Socket } from 'node:net'
 import {
-  DIAL_TIMEOUT_MS,
   FIRST_FRAME_TIMEOUT_MS,
   IN_FLIGHT_MAX,
   LINGER_MS,
@@ -21,9 +20,10 @@ import type { SessionContext } from '../session/context.ts'
 import type { CloseReason } from '../session/counters.ts'
 import type { Outbox } from '../session/outbox.ts'
 import { Session } from '../session/session.ts'
-import { adoptAccepted, dialBroker } from './adopt.ts'
+import { adoptAccepted } from './adopt.ts'
 import { isTlsFault } from './broker-tls.ts'
 import { monotonicMs } from './clock.ts'
+import { Dial } from './dial.ts'
 import { Pipe } from './pipe.ts'
 import type { Hello } from './tls-front.ts'
 import { PLAIN_UPSTREAM, type Upstream } from './upstream.ts'
@@ -68,8 +68,8 @@ export class Connection implements Outbox {
   #brokerCounts: BrokerCounts | undefined
   #broker: Socket | undefined
   #brokerAddress: Address | undefined
-  /** Gives up the dial that is under way. */
-  #stopDialling: (() => void) | undefined
+  /** While it is under way. */
+  #dial: Dial | undefined
   #wake: NodeJS.Timeout | undefined
   #clientEnded = false
   #brokerEnded = false
@@ -108,7 +108,7 @@ export class Connection implements Outbox {
       emptied: (atMs) => {
         if (this.session.inFlight === 0 && !this.session.clientMidFrame) this.session.clientCaughtUp(atMs)
       },
-      wantTarget: (bytes, from, to) => this.#screen(bytes, from, to),
+      wantTarget: (bytes, view, from, to, nowMs) => this.#screen(bytes, view, from, to, nowMs),
       settled: () => this.#settled(),
     })
     this.#down = new Pipe({
@@ -149,8 +149,9 @@ export class Connection implements Outbox {
     this.#events.mutationRefused(this, quota, apiKey, topicsRefused)
   }
 
-  resume(): void {
+  resume(): boolean {
     setImmediate(() => this.#up.resume())
+    return !this.#up.writing
   }
 
   close(reason: CloseReason, detail: string): void {
@@ -180,7 +181,7 @@ export class Connection implements Outbox {
 
   /** Drains; see Session.drain. Held frames go, answers are awaited, no new request is begun. */
   drain(): void {
-    if (this.#reason !== undefined) return
+    if (this.#reason !== undefined || this.session.state === 'closed') return
     if (this.session.drain()) {
       this.#finish('drained', 'nothing was in flight')
       return
@@ -200,8 +201,7 @@ export class Connection implements Outbox {
     }
     this.session.tick(nowMs)
     if (this.session.state === 'fresh') {
-      const waits = this.#stopDialling === undefined && this.session.clientBlock === 'none'
-      if (waits && nowMs - this.openedAtMs > FIRST_FRAME_TIMEOUT_MS) {
+      if (this.isSilent && nowMs - this.openedAtMs > FIRST_FRAME_TIMEOUT_MS) {
         this.#finish('client_silent', `no whole request within ${FIRST_FRAME_TIMEOUT_MS / 1000} s`)
       }
       return
@@ -215,6 +215,11 @@ export class Connection implements Outbox {
         `a request began and its rest did not come for ${STALLED_FRAME_TIMEOUT_MS / 1000} s`,
       )
     }
+  }
+
+  /** It has sent no whole request: none went, none is held, none waits for a broker. */
+  get isSilent(): boolean {
+    return this.session.state === 'fresh' && this.session.clientBlock === 'none' && this.#dial === undefined
   }
 
   /** Ends a connection one side of which has stopped reading. */
@@ -237,11 +242,14 @@ export class Connection implements Outbox {
     // Answers of our own have made room again: no answer of the broker's will come to tell.
     while (this.#windowReopened() && !this.#clientOwesReading())
       at = this.session.clientBytes(bytes, view, at, to, nowMs)
-    clearTimeout(this.#wake)
-    if (this.session.clientBlock === 'held' && this.#reason === undefined) {
-      this.#wake = setTimeout(() => this.#up.resume(), Math.max(1, Math.ceil(this.session.wakeAtMs - nowMs)))
-    }
+    this.#wakeWhenHeld(nowMs)
     return at
+  }
+
+  #wakeWhenHeld(nowMs: number): void {
+    clearTimeout(this.#wake)
+    if (this.session.clientBlock !== 'held' || this.#reason !== undefined) return
+    this.#wake = setTimeout(() => this.#up.resume(), Math.max(1, Math.ceil(this.session.wakeAtMs - nowMs)))
   }
 
   #fromBroker(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
@@ -270,8 +278,12 @@ export class Connection implements Outbox {
     this.#endBoth()
   }
 
-  /** Says goodbye to both sides; what the client still sends is dropped, so that its own goodbye is seen. */
+  /**
+   * Says goodbye to both sides. Nothing passes any more, so no places are kept for it; what the client still sends is dropped, so that
+   * its own goodbye is seen.
+   */
   #endBoth(): void {
+    this.session.closed(monotonicMs())
     this.#client.end()
     this.#broker?.end()
     this.#up.discard()
@@ -291,49 +303,25 @@ export class Connection implements Outbox {
     if (this.session.clientBlock !== 'held') this.#up.resume()
   }
 
-  /** The first bytes: dial if they look like Kafka. */
-  #screen(bytes: Uint8Array, from: number, to: number): boolean {
-    if (this.#stopDialling !== undefined || this.#reason !== undefined) return true
-    if (!this.session.screen(bytes, from, to)) return false
-    this.#dial(this.#candidates(), 0)
+  /** The first bytes: dial if they are Kafka's, and the connection may be. */
+  #screen(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
+    if (this.#dial !== undefined || this.#reason !== undefined) return true
+    if (!this.session.screen(bytes, view, from, to, nowMs)) {
+      this.#wakeWhenHeld(nowMs)
+      return this.session.clientBlock === 'held'
+    }
+    clearTimeout(this.#wake)
+    this.#dial = new Dial(this.#candidates(), this.#down, this.#upstream, {
+      dialled: (address, error) => this.#events.dialled(address, error),
+      connected: (broker, address) => this.#connected(broker, address),
+      failed: (tried) =>
+        this.#finish('broker_unreachable', `no broker could be reached${tried === '' ? '' : ` (tried ${tried})`}`),
+    })
     return true
   }
 
-  #dial(addresses: readonly Address[], index: number): void {
-    const address = addresses[index]
-    if (address === undefined) {
-      const tried = addresses.map((a) => `${a.host}:${a.port}`).join(', ')
-      this.#finish('broker_unreachable', `no broker could be reached${tried === '' ? '' : ` (tried ${tried})`}`)
-      return
-    }
-    const { tls } = this.#upstream
-    const socket = dialBroker(address, this.#down, tls)
-    const stop = (): void => {
-      clearTimeout(timeout)
-      socket.on('error', () => undefined)
-      socket.destroy()
-    }
-    const failed = (error: Error): void => {
-      stop()
-      this.#events.dialled(address, tls === undefined ? error : new Error(tls.fault(error, address)))
-      if (this.#reason === undefined) this.#dial(addresses, index + 1)
-    }
-    const timeout = setTimeout(
-      () => failed(new Error(`no connection within ${DIAL_TIMEOUT_MS / 1000} s`)),
-      DIAL_TIMEOUT_MS,
-    )
-    this.#stopDialling = stop
-    socket.once('error', failed)
-    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
-      clearTimeout(timeout)
-      socket.off('error', failed)
-      this.#stopDialling = undefined
-      this.#events.dialled(address, undefined)
-      this.#connected(socket, address)
-    })
-  }
-
   #connected(broker: Socket, address: Address): void {
+    this.#dial = undefined
     this.#broker = broker
     this.#brokerAddress = address
     broker.on('end', () => this.#brokerEnd())
@@ -362,7 +350,7 @@ export class Connection implements Outbox {
 
   #clientEnd(): void {
     this.#clientEnded = true
-    if (this.#broker === undefined && this.#stopDialling === undefined)
+    if (this.#broker === undefined && this.#dial === undefined && this.session.clientBlock === 'none')
       this.#finish('client_closed', 'before any request')
     else this.#passClientEnd(this.#up.left)
   }
@@ -388,7 +376,9 @@ export class Connection implements Outbox {
   }
 
   #passBrokerEnd(): void {
-    if (this.#reason !== undefined || this.#client.writableLength > 0 || this.session.needsListener) return
+    if (this.#reason !== undefined || this.session.needsListener) return
+    this.session.closed(monotonicMs()) // no answer comes any more, however long the client takes to read what came
+    if (this.#client.writableLength > 0) return
     this.#leave('broker_closed', this.session.brokerMidFrame ? 'in the middle of an answer' : '')
     this.#endBoth()
   }
@@ -408,7 +398,7 @@ export class Connection implements Outbox {
     if (this.#leavingSinceMs > 0) this.#reason = this.#leaveReason
     else this.#detail = detail
     clearTimeout(this.#wake)
-    this.#stopDialling?.()
+    this.#dial?.stop()
     this.session.closed(monotonicMs())
     this.#up.close()
     this.#down.close()

@@ -80,11 +80,14 @@ export class Gateway implements ConnectionEvents {
   }
 
   /**
-   * The policy has changed: who is held finds out now, everybody else with the next request. A few at a time, because each asks
+   * The policy has changed: who is held finds out now, everybody else with the next request; who has waited longest first, as each
+   * reserves in its turn. A few at a time, because each asks
    * every quota anew, and the others must not wait for ten thousand of them.
    */
   policyChanged(): void {
-    this.#toReview = [...this.#connections].filter((connection) => connection.session.clientBlock === 'held')
+    this.#toReview = [...this.#connections]
+      .filter((connection) => connection.session.clientBlock === 'held')
+      .sort((a, b) => b.session.heldSinceMs - a.session.heldSinceMs)
     if (this.#toReview.length > 0) setImmediate(() => this.#review())
   }
 
@@ -232,7 +235,7 @@ export class Gateway implements ConnectionEvents {
   /** Makes room by closing the oldest connection that never sent a request; false if there is none. */
   #evictSilent(): boolean {
     for (const connection of this.#connections) {
-      if (connection.session.state !== 'fresh') continue
+      if (!connection.isSilent) continue
       connection.abort('connection_limit', 'closed for a newer connection: it had sent no request')
       this.#connections.delete(connection)
       return true

@@ -34,7 +34,7 @@ export interface PipeOwner {
   /** At `atMs`, before this read, the kernel had nothing more for us; the client's own kernel may have had. */
   emptied(atMs: number): void
   /** Bytes have come and there is no target yet. True: read no more until there is one. */
-  wantTarget(bytes: Uint8Array, from: number, to: number): boolean
+  wantTarget(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean
   /** Nothing is on its way into the target: it has taken all that it was given. */
   settled(): void
 }
@@ -150,9 +150,9 @@ export class Pipe {
 
   /** The session may take more now: a hold is over, a window has opened, a listener is up. */
   resume(): void {
-    if (this.#closed || this.#discarding || this.#writing || this.#target === undefined) return
+    if (this.#closed || this.#discarding || this.#writing) return
     this.#pump(monotonicMs())
-    if (!this.#paused || this.#closed) return
+    if (this.#target === undefined || !this.#paused || this.#closed) return
     if (this.#owner.blocked() || this.#writing) return
     this.#paused = false
     this.#source?.resume()
@@ -180,7 +180,7 @@ export class Pipe {
   #pump(nowMs: number): void {
     if (this.#closed) return
     if (this.#target === undefined) {
-      if (this.#owner.wantTarget(this.#buffer, this.#start, this.#end)) this.#pause()
+      if (this.#owner.wantTarget(this.#buffer, this.#view, this.#start, this.#end, nowMs)) this.#pause()
       return
     }
     if (this.#end > this.#start && !this.#writing) {

@@ -44,8 +44,8 @@ export class Admission implements Waiter {
   }
 
   /** The request that waits has its turn in a divided bucket, or a place at the broker. */
-  ready(): void {
-    this.#parts.outbox.resume()
+  ready(): boolean {
+    return this.#parts.outbox.resume()
   }
 
   /** How long the request that was let go last had been held, in whole milliseconds. */

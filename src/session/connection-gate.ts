@@ -45,7 +45,7 @@ export class ConnectionGate implements Waiter {
   heldUntilMs = 0
   readonly #context: SessionContext
   readonly #facts: ClientFacts
-  readonly #resume: () => void
+  readonly #resume: () => boolean
   #identityVersion = -1
   #policyVersion = -1
   /** Everything has been granted. */
@@ -59,15 +59,15 @@ export class ConnectionGate implements Waiter {
   #places = new Map<string, Place>()
 
   /** @param resume asks that the client's bytes be offered again */
-  constructor(context: SessionContext, facts: ClientFacts, resume: () => void) {
+  constructor(context: SessionContext, facts: ClientFacts, resume: () => boolean) {
     this.#context = context
     this.#facts = facts
     this.#resume = resume
   }
 
   /** A place has become free. */
-  ready(): void {
-    this.#resume()
+  ready(): boolean {
+    return this.#resume()
   }
 
   /**

@@ -34,7 +34,7 @@ export interface MutationVerdict {
 }
 
 /** Nobody waits for a turn: what may not start is refused. */
-const NOBODY: Waiter = { ready: () => undefined }
+const NOBODY: Waiter = { ready: () => false }
 
 export class MutationGate {
   readonly #facts: ClientFacts

@@ -15,8 +15,11 @@ export interface Outbox {
   belowFloor(quota: string, apiKey: number, frameBytes: number, heldMs: number): void
   /** Topics of a request were refused because of a quota (KIP-599). For the log. */
   mutationRefused(quota: string, apiKey: number, topicsRefused: number): void
-  /** Offer the client's bytes again, soon and not from within this call: what kept them back may be over. */
-  resume(): void
+  /**
+   * Offer the client's bytes again, soon and not from within this call: what kept them back may be over. False: that will take longer,
+   * because the broker has not taken yet what it was given.
+   */
+  resume(): boolean
   /** End this session once the client has what it was given. */
   leave(reason: CloseReason, detail: string): void
   /** End this session. `detail` is for the log line, in words an operator understands. */

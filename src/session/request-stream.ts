@@ -28,6 +28,8 @@ import { isInspected, WholeRequests } from './whole-requests.ts'
 /** Why a stream took no more. */
 export type Stop = 'needs_more' | 'held' | 'window_full' | 'logging_in'
 
+const NOT_HELD = -1
+
 export class RequestStream {
   /** Set once the first frame was forwarded. */
   started = false
@@ -53,19 +55,32 @@ export class RequestStream {
     this.#admission = new Admission(parts, this.#look)
   }
 
-  /** Until when the frame at the head is held; meaningful after a stop of `held`. */
+  /** Since when, and until when, the frame at the head is held; meaningful after a stop of `held`. */
+  heldSinceMs: number = NOT_HELD
   heldUntilMs = 0
 
   /** Whether the frame at the head may go: its connection first, then itself. */
   #mayGo(nowMs: number): boolean {
-    const { gate } = this.#parts
-    if (!gate.mayPass(this.#head.apiKey, nowMs, this.#admission.draining)) {
-      this.heldUntilMs = gate.heldUntilMs
-      return false
+    if (!this.#mayConnect(nowMs)) return false
+    if (this.#admission.mayGo(this.#head, nowMs)) {
+      this.heldSinceMs = NOT_HELD
+      return true
     }
-    if (this.#admission.mayGo(this.#head, nowMs)) return true
-    this.heldUntilMs = this.#admission.heldUntilMs
+    this.#held(this.#admission.heldUntilMs, nowMs)
     return false
+  }
+
+  #mayConnect(nowMs: number): boolean {
+    const { gate } = this.#parts
+    if (gate.mayPass(this.#head.apiKey, nowMs, this.#admission.draining)) return true
+    this.#held(gate.heldUntilMs, nowMs)
+    return false
+  }
+
+  #held(untilMs: number, nowMs: number): void {
+    this.stop = 'held'
+    this.heldUntilMs = untilMs
+    if (this.heldSinceMs === NOT_HELD) this.heldSinceMs = nowMs
   }
 
   /** SIGTERM: nothing is held any more. */
@@ -181,18 +196,24 @@ export class RequestStream {
     if (refusal !== undefined) throw new ClientRefused('client_login_failed', refusal)
     this.#parts.facts.sawClientId(bytes, this.#head.clientIdOffset, this.#head.clientIdLength)
     if (!this.#look.look(this.#head, bytes, view, from, to, nowMs)) return from
-    if (!this.#mayGo(nowMs)) {
-      this.stop = 'held'
-      return from
-    }
+    if (!this.#mayGo(nowMs)) return from
     return this.#pass(bytes, view, from, to, nowMs)
   }
 
-  /** Whether the first bytes are enough to tell that they may be Kafka's; throws when they are not. */
-  screen(bytes: Uint8Array, from: number, to: number): boolean {
+  /**
+   * Before there is a broker: whether the first request is Kafka's, as far as its head tells, and its connection may be.
+   * @throws ClientRefused when it is not, or may not
+   */
+  screen(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
+    this.stop = 'needs_more'
     if (to - from < FIRST_BYTES) return false
     this.#screen(bytes, from, to)
-    return to - from >= 8
+    if (this.#parts.sasl.rawTokens) return true
+    const hasHead = readRequestHead(bytes, view, from, to, this.#head)
+    refuseTooLarge(view, from, to, this.#parts.context.frameBytesMax)
+    if (!hasHead) return false
+    this.#parts.facts.sawClientId(bytes, this.#head.clientIdOffset, this.#head.clientIdLength)
+    return this.#mayConnect(nowMs)
   }
 
   #screen(bytes: Uint8Array, from: number, to: number): void {

@@ -116,7 +116,12 @@ export class Session {
   /** What keeps the client's next frame back. */
   get clientBlock(): ClientBlock {
     const { stop } = this.#requests
-    return stop === 'needs_more' ? 'none' : stop
+    return stop === 'needs_more' || this.#state === 'closed' ? 'none' : stop
+  }
+
+  /** Since when the frame at the head is held; meaningful while `clientBlock` is `held`. */
+  get heldSinceMs(): number {
+    return this.#requests.heldSinceMs
   }
 
   /** When a held frame may go, at the latest; meaningful while `clientBlock` is `held`. */
@@ -161,12 +166,16 @@ export class Session {
     this.#age.caughtUp(nowMs)
   }
 
-  /** The first bytes of a client, before a broker is dialled for it: false while too few, closes what is not Kafka. */
-  screen(bytes: Uint8Array, from: number, to: number): boolean {
+  /**
+   * The first bytes of a client, before a broker is dialled for it: whether one may be. False while they are too few, or while a quota
+   * on connections keeps it back (`clientBlock`); closes what is not Kafka or not let in.
+   */
+  screen(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
+    if (this.#state === 'closed') return false
     try {
-      return this.#requests.screen(bytes, from, to)
+      return this.#requests.screen(bytes, view, from, to, nowMs)
     } catch (error) {
-      this.#failed(error, 'client_bad_frame', 0)
+      this.#failed(error, 'client_bad_frame', nowMs)
       return false
     }
   }

@@ -15,7 +15,7 @@ import { DEFAULT_SERIES, SeriesBooks } from '../../src/session/series-books.ts'
 /** Whoever is named flood-… waits under this one. */
 export const FLOOD_QUOTA = 'floods'
 
-export const NO_WAITER: Waiter = { ready: () => undefined }
+export const NO_WAITER: Waiter = { ready: () => false }
 
 /** Each kind of quota, as YAML, for a number: most are for a team's clients, some for users, networks, groups, topics. */
 const KINDS: readonly ((n: number) => string)[] = [

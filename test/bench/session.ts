@@ -97,7 +97,7 @@ function measure(pair: Pair, limited: boolean): number {
     toClient: (_b: Uint8Array, from: number, to: number) => {
       sent.bytes += to - from
     },
-    resume() {},
+    resume: () => true,
     leave() {},
     identified() {},
     belowFloor() {},

@@ -9,8 +9,11 @@ const acquire = (table: LevelTable, max: number, key = 'a', quota = 'q'): number
 /** A waiter that notes that it was called and takes its place only when told to. */
 class Patient implements Waiter {
   calls = 0
-  ready(): void {
+  /** Whether it can come when it is called. */
+  isFree = true
+  ready(): boolean {
     this.calls++
+    return this.isFree
   }
 }
 
@@ -143,6 +146,7 @@ describe('a line before a gauge', () => {
           order.push(i)
           assert.equal(table.tryEnter(slot, waiter), true)
           if (i < 3) table.leave(slot)
+          return true
         },
       }
       table.wait(slot, waiter)
@@ -164,6 +168,7 @@ describe('a line before a gauge', () => {
         acquire(table, 0)
         assert.equal(table.tryEnter(slot, first), false)
         acquire(table, 4)
+        return true
       },
     }
     table.wait(slot, first)
@@ -219,12 +224,43 @@ describe('LevelTable', () => {
     assert.equal(table.size, 0)
   })
 
+  test('who cannot come when called is passed over, keeps its place in line, and takes what is left when it can', () => {
+    const table = new LevelTable()
+    const slot = acquire(table, 1)
+    table.enter(slot)
+    const [busy, next, last] = [new Patient(), new Patient(), new Patient()]
+    busy.isFree = false
+    for (const waiter of [busy, next, last]) table.wait(slot, waiter)
+    table.leave(slot)
+    assert.deepEqual([busy.calls, next.calls, last.calls], [1, 1, 0])
+    assert.equal(table.tryEnter(slot, busy), false, 'the place is kept for the next one')
+    assert.equal(table.tryEnter(slot, next), true)
+    table.unwait(slot, last)
+    table.leave(slot)
+    assert.equal(busy.calls, 2, 'first in line again')
+    assert.equal(table.tryEnter(slot, new Patient()), true, 'nobody has a claim on the place')
+    busy.isFree = true
+    table.leave(slot)
+    assert.equal(busy.calls, 3)
+    assert.equal(table.tryEnter(slot, busy), true)
+    busy.isFree = false
+    table.wait(slot, busy)
+    table.leave(slot)
+    assert.equal(table.tryEnter(slot, busy), true, 'without having been called again')
+    assert.equal(table.peek('q', 'inFlight', 'k')?.waiting ?? 0, 0)
+  })
+
   test('a gauge that a called waiter leaves for good is forgotten once', () => {
     const table = new LevelTable()
     const slot = acquire(table, 1)
     table.enter(slot)
     table.release(slot)
-    const waiter: Waiter = { ready: () => table.unwait(slot, waiter) }
+    const waiter: Waiter = {
+      ready() {
+        table.unwait(slot, waiter)
+        return true
+      },
+    }
     table.wait(slot, waiter)
     table.leave(slot)
     assert.equal(table.size, 0)

@@ -13,6 +13,7 @@ import { listen, portOf } from '../../src/net/listeners.ts'
 import { behaviourOf } from '../../src/policy/client-libraries.ts'
 import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
+import type { SessionContext } from '../../src/session/context.ts'
 import { Counters } from '../../src/session/counters.ts'
 import { DEFAULT_SERIES, SeriesBooks } from '../../src/session/series-books.ts'
 import { LogLimiter } from '../../src/telemetry/log-limiter.ts'
@@ -27,6 +28,8 @@ export interface BareGateway {
   readonly broker: FakeBroker
   readonly lines: readonly Line[]
   client(): Promise<RawClient>
+  /** A reload. */
+  policy(quotas: readonly QuotaRule[]): void
   /** What the clock would bring if that much time had passed. */
   passMs(ms: number): void
 }
@@ -41,20 +44,21 @@ export async function startBareGateway(
   const broker = await startFakeBroker()
   const counters = new Counters()
   const book = new AddressBook(10)
+  const context: SessionContext = {
+    policy: new PolicySet(quotas, { observe: false }),
+    buckets: new BucketTable(100),
+    levels: new LevelTable(),
+    topics: new TopicBook(TOPICS_MAX),
+    groups: new GroupBook(GROUP_CLIENTS_MAX),
+    series: new SeriesBooks(DEFAULT_SERIES, book),
+    counters,
+    book,
+    behaviourOf: (software) => behaviourOf(software, [{ software: '', holdMs }]),
+    frameBytesMax: 104_857_600,
+    labels: {},
+  }
   const gateway = new Gateway({
-    context: {
-      policy: new PolicySet(quotas, { observe: false }),
-      buckets: new BucketTable(100),
-      levels: new LevelTable(),
-      topics: new TopicBook(TOPICS_MAX),
-      groups: new GroupBook(GROUP_CLIENTS_MAX),
-      series: new SeriesBooks(DEFAULT_SERIES, book),
-      counters,
-      book,
-      behaviourOf: (software) => behaviourOf(software, [{ software: '', holdMs }]),
-      frameBytesMax: 104_857_600,
-      labels: {},
-    },
+    context,
     logger,
     limitedLog: new LogLimiter(logger),
     connectionsMax: 100,
@@ -83,6 +87,10 @@ export async function startBareGateway(
       clients.push(client)
       await waitFor('the client is accepted', () => counters.connectionsTotal.accepted > accepted, FAST)
       return client
+    },
+    policy: (rules) => {
+      context.policy = new PolicySet(rules)
+      gateway.policyChanged()
     },
     passMs: (ms) => {
       for (const connection of gateway.connections) connection.tick(performance.now() + ms)

@@ -104,14 +104,15 @@ describe('the first bytes of a client', () => {
   test('are screened before a broker is dialled: too few to tell, foreign, or Kafka’s', () => {
     const screen = (bytes: Uint8Array): { rig: Rig; done: boolean } => {
       const rig = new Rig()
-      return { rig, done: rig.session.screen(bytes, 0, bytes.length) }
+      return { rig, done: rig.session.screen(bytes, new DataView(bytes.buffer), 0, bytes.length, rig.nowMs) }
     }
     for (const few of [1, 4, 5, 7]) {
       const { rig, done } = screen(produce(200).slice(0, few))
       assert.equal(done, false)
       assert.equal(rig.closed, undefined)
     }
-    assert.equal(screen(produce(200).slice(0, 8)).done, true)
+    assert.equal(screen(produce(200).slice(0, 8)).done, false, 'it is not known yet who it is')
+    assert.equal(screen(produce(200).slice(0, 40)).done, true)
     assert.equal(screen(sized(100, Uint8Array.from([0x60, 1, 2, 3, 4]))).done, true)
     for (const [what, bytes, reason] of FIRST.slice(0, 10)) {
       const { rig, done } = screen(bytes)

@@ -64,6 +64,21 @@ describe('inFlight', () => {
     assert.equal(a.context.levels.size, 0)
   })
 
+  test('who is called while its broker has not taken what it was given lets the next one go before it', () => {
+    const a = new Rig({ rules: [rule({ inFlight: 1 })] }).client(produce(300))
+    const [b, c] = [2, 3].map((correlationId) => new Rig({ beside: a }).client(produce(300, { correlationId })))
+    b!.isBrokerSlow = true
+    a.broker(produceAnswer(1))
+    assert.deepEqual([sent(b!), sent(c!)], [[], [3]])
+    b!.isBrokerSlow = false
+    b!.reoffered()
+    assert.ok(isHeld(b!))
+    c!.broker(produceAnswer(3))
+    assert.deepEqual(sent(b!), [2])
+    for (const rig of [a, b!, c!]) rig.end()
+    assert.equal(a.context.levels.size, 0)
+  })
+
   test('a reload leaves everybody where they stand in line, whoever is looked at first', () => {
     const a = new Rig({ rules: [rule({ inFlight: 1 })] }).client(produce(300))
     const [b, c] = [2, 3].map((correlationId) => new Rig({ beside: a }).client(produce(300, { correlationId })))
@@ -237,6 +252,26 @@ describe('newConnections', () => {
       'it must not stand behind those that are as good as closed',
     )
     for (const rig of flood) rig.end()
+  })
+
+  test('who waits for its turn is screened, not let through to a broker', () => {
+    const first = new Rig({ rules: [rule({ newConnections: 1 }, { burst: { seconds: 1 } })] })
+    const rigs = [first, ...Array.from({ length: 3 }, () => new Rig({ beside: first }))]
+    const bytes = hello('x')
+    const screen = ({ session, nowMs }: Rig): boolean =>
+      session.screen(bytes, new DataView(bytes.buffer, bytes.byteOffset), 0, bytes.length, nowMs)
+    assert.deepEqual(rigs.map(screen), [true, true, false, false])
+    assert.deepEqual(rigs.map(isHeld), [false, false, true, true])
+    const [, , next, last] = rigs as [Rig, Rig, Rig, Rig]
+    first.pass(next.session.wakeAtMs - first.nowMs)
+    assert.deepEqual([next, last].map(screen), [true, false])
+    assert.ok(!isHeld(next.client(bytes)), 'it has paid')
+    first.policy([rule({ connections: 0 })]).pass(CONNECTION_HOLD_MS)
+    assert.equal(screen(last), false)
+    assert.equal(last.session.state, 'fresh', 'it waits for a place now')
+    first.pass(CONNECTION_HOLD_MS)
+    assert.equal(screen(last), false)
+    assert.equal(last.closed?.reason, 'connection_quota')
   })
 
   test('who hangs up before it is let in gives its token back', () => {

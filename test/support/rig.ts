@@ -242,12 +242,17 @@ export class Rig implements Outbox {
     this.left ??= { reason, detail }
   }
 
-  resume(): void {
+  /** The broker has not taken yet what it was given: nothing is offered until it has, as in `net/pipe.ts`. */
+  isBrokerSlow = false
+
+  resume(): boolean {
     this.#clock.toResume.add(this)
+    return !this.isBrokerSlow
   }
 
   #resumed(): this {
     for (const rig of this.#clock.toResume) {
+      if (rig.isBrokerSlow) continue
       this.#clock.toResume.delete(rig)
       if (rig.session.state !== 'closed') rig.#client.offer(NOTHING)
     }
