@@ -16,12 +16,20 @@ import { spec } from 'node:test/reporters'
 import { parseArgs } from 'node:util'
 import { KAFKA_VERSION } from '../src/demo/kafka/cluster.ts'
 import { findJava, jarsUnavailable, kafkaJars } from '../src/demo/kafka/jars.ts'
-import { buildClient, buildKafkaConfigs, buildKafkaTools, CLIENT_NAMES, clientAvailable } from './support/clients.ts'
+import { buildHelm, helmAvailable } from './chart/helm.ts'
+import {
+  buildClient,
+  buildKafkaConfigs,
+  buildKafkaTools,
+  CLIENT_NAMES,
+  type ClientName,
+  clientAvailable,
+} from './support/clients.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const TEST_FILES = ['test/**/*.test.ts', 'protocol/**/*.test.ts']
 /** Files that start Kafka, or take long. */
-const SLOW = /^test\/(e2e|clients)\/|^test\/demo\/(kafka-cluster|demo\.)/
+const SLOW = /^test\/(e2e|clients|chart)\/|^test\/demo\/(kafka-cluster|demo\.)/
 /** Of those, files that measure rates, counts in a second or memory: beside another file they would measure that one, too. */
 const MEASURES = /^test\/e2e\/(fair-share|limits-.*|memory|observe|other-limits|reload|shares)\.test/
 const FILES_AT_ONCE = Math.min(2, availableParallelism())
@@ -218,14 +226,20 @@ async function prepare(): Promise<number> {
   const why = 'why' in java ? java.why : await jarsUnavailable(KAFKA_VERSION)
   if (why === undefined) await kafkaJars(KAFKA_VERSION, console.log, undefined)
   else missing.push(`Kafka from its jars: ${why}`)
-  for (const name of CLIENT_NAMES) {
-    const available = await clientAvailable(name)
-    if (available.ok) await buildClient(name)
-    else missing.push(`the ${name} client ${available.why}`)
-    if (name === 'java' && available.ok) await buildKafkaTools()
-    if (name === 'java' && available.ok) await buildKafkaConfigs()
-    if (available.ok) console.log(`ready: the ${name} client`)
-  }
+  for (const name of CLIENT_NAMES) missing.push(...(await prepareClient(name)))
+  const helm = await helmAvailable()
+  if (helm.ok) await buildHelm()
+  else missing.push(`the chart ${helm.why}`)
   for (const line of missing) console.log(`missing: ${line}`)
   return missing.length === 0 ? 0 : 1
+}
+
+async function prepareClient(name: ClientName): Promise<readonly string[]> {
+  const { ok, why } = await clientAvailable(name)
+  if (!ok) return [`the ${name} client ${why}`]
+  await buildClient(name)
+  if (name === 'java') await buildKafkaTools()
+  if (name === 'java') await buildKafkaConfigs()
+  console.log(`ready: the ${name} client`)
+  return []
 }
