@@ -75,14 +75,18 @@ function ofVariable(text: string): { readonly host: string; readonly port: numbe
 /** What the file says of `admin`, and nothing else of it: faults are the business of whoever runs by it. */
 async function ofFile(path: string | undefined): Promise<{ readonly host: string; readonly port: number }> {
   if (path === undefined || path === '') return DEFAULT_ADMIN
-  const { parse } = await import('yaml')
-  let document: unknown
+  const { YamlFile } = await import('../config/yaml-file.ts')
+  const fault = (why: string): AdminFault =>
+    new AdminFault(`cannot read where the admin pages are from ${path}: ${why}`)
+  let text: string
   try {
-    document = parse(readFileSync(path, 'utf8'))
+    text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new AdminFault(`cannot read where the admin pages are from ${path}: ${(error as Error).message}`)
+    throw fault((error as Error).message)
   }
-  const whole = isMapping(document) ? document : {}
+  const { value, faults } = new YamlFile(text)
+  if (faults[0] !== undefined) throw fault(`line ${faults[0].line}: ${faults[0].message}`)
+  const whole = isMapping(value) ? value : {}
   if (whole['admin'] === 'off' || whole['admin'] === false) {
     throw new AdminFault(`${path} says admin: off: a sluice without admin pages cannot be asked`)
   }

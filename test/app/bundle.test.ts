@@ -46,6 +46,11 @@ test('commands work without the repository', () => {
   const { code, out } = kafkaSluice('check-config', config)
   assert.equal(code, 2)
   assert.match(out, /sluice\.yaml:2:\d+.*quotas\[0\]\.limit\.requests/s)
+  const port = 1 // nobody listens there
+  writeFileSync(config, `admin: { port: ${port} }\n`)
+  const health = kafkaSluice('health', '--config', config)
+  assert.equal(health.code, 1)
+  assert.match(health.out, /no sluice answers at 127\.0\.0\.1:1:/)
   const schema = kafkaSluice('schema')
   assert.deepEqual([schema.code, typeof JSON.parse(schema.out)], [0, 'object'])
 })
