@@ -6,15 +6,16 @@ import { parseAddress } from '../config/addresses.ts'
 import { DEFAULT_ADMIN } from '../config/defaults.ts'
 import { http } from '../net/builtins.ts'
 
-const DEFAULT_ADDRESS = `${DEFAULT_ADMIN.host}:${DEFAULT_ADMIN.port}`
+export const DEFAULT_ADDRESS: string = `${DEFAULT_ADMIN.host}:${DEFAULT_ADMIN.port}`
 
 /** The sluice cannot be asked: the operator's to mend, the message says how. */
 export class AdminFault extends Error {
   override readonly name = 'AdminFault'
 }
 
-/** For a flag: an address, as text, that can be dialled. */
-export function parseAdmin(text: string): string {
+/** For a flag: an address, as text, that can be dialled; the URL that `run` logs is one too. */
+export function parseAdmin(written: string): string {
+  const text = written.replace(/^http:\/\/([^/]+)\/?$/iu, '$1')
   if (text === 'off') {
     throw new InvalidArgumentError('A sluice without admin pages cannot be asked; start it with --admin HOST:PORT.')
   }
@@ -31,14 +32,16 @@ export function parseAdmin(text: string): string {
  * Asks one page and returns what its JSON says.
  * @param admin HOST:PORT; the default address if undefined
  * @param key what every answer of this page has: others are of something else that listens there
+ * @param token opens the pages of a sluice on another machine
  */
 export async function askSluice(
   admin: string | undefined,
   path: string,
   key: string,
+  token?: string,
 ): Promise<Readonly<Record<string, unknown>>> {
   const address = admin ?? DEFAULT_ADDRESS
-  const { status, body } = await fetchText(address, path)
+  const { status, body } = await fetchText(address, path, token)
   if (status !== 200) throw new AdminFault(refusal(address, path, status, body))
   const answer = parseObject(body)
   if (answer === undefined || !Object.hasOwn(answer, key)) throw new AdminFault(noSluice(address))
@@ -52,12 +55,13 @@ interface TextAnswer {
 }
 
 /** Asks one page and returns its answer. @throws AdminFault when there is none */
-export async function fetchText(address: string, path: string): Promise<TextAnswer> {
+export async function fetchText(address: string, path: string, token?: string): Promise<TextAnswer> {
   const { host, port } = parseAddress(address, 1)
   const signal = AbortSignal.timeout(ADMIN_ANSWER_TIMEOUT_MS)
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => reject(new AdminFault(whyNot(address, error)))
-    const request = http.get({ host, port, path, agent: false, signal }, (response) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    const request = http.get({ host, port, path, headers, agent: false, signal }, (response) => {
       readBody(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), fail)
     })
     request.on('error', fail)

@@ -12,6 +12,7 @@ import { injectorCommand } from './injector.ts'
 import type { MakeCommand } from './program.ts'
 import { runCommand } from './run.ts'
 import { schemaCommand } from './schema.ts'
+import { topCommand } from './top.ts'
 
 export const COMMANDS: readonly MakeCommand[] = [
   runCommand,
@@ -19,6 +20,7 @@ export const COMMANDS: readonly MakeCommand[] = [
   checkConfigCommand,
   explainCommand,
   diffCommand,
+  topCommand,
   adviseCommand,
   importQuotasCommand,
   hashPasswordCommand,

@@ -1,4 +1,5 @@
 /** What a command may use of the process around it; tests hand in a recording one. */
+import type * as Readline from 'node:readline'
 
 /** Output, environment and signals of one command run. */
 export interface Terminal {
@@ -12,6 +13,24 @@ export interface Terminal {
   columns(): number
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signals: SignalSource
+  /** For a screen of its own: where a person types as well as looks. */
+  readonly interactive?: Interactive | undefined
+}
+
+/** A terminal at both ends. */
+export interface Interactive {
+  /** Height now; it may change. */
+  rows(): number
+  /** Keys come one by one and unseen from here on, until what is returned is called. */
+  open(events: InteractiveEvents): () => void
+}
+
+export interface InteractiveEvents {
+  /** By the name that Node's readline gives it, and what it types. */
+  key(key: { readonly name: string; readonly text: string; readonly ctrl: boolean }): void
+  resized(): void
+  /** Nobody types any more. */
+  closed(): void
 }
 
 /** Signals that commands listen for. */
@@ -35,5 +54,28 @@ export function processTerminal(): Terminal {
     columns: () => stdout.columns ?? 80,
     env,
     signals: process,
+    interactive: isTerminal && process.stdin.isTTY ? { rows: () => stdout.rows ?? 24, open: openKeyboard } : undefined,
+  }
+}
+
+/** Loaded where somebody types, and not in every sidecar. */
+const readline = (): typeof Readline => process.getBuiltinModule('node:readline')
+
+function openKeyboard({ key, resized, closed }: InteractiveEvents): () => void {
+  const { stdin, stdout } = process
+  const onKey = (text: string | undefined, pressed: { name?: string; ctrl?: boolean }): void =>
+    key({ name: pressed.name ?? '', text: text ?? '', ctrl: pressed.ctrl ?? false })
+  readline().emitKeypressEvents(stdin)
+  stdin.setRawMode(true)
+  stdin.on('keypress', onKey)
+  stdin.on('end', closed)
+  stdout.on('resize', resized)
+  stdin.resume()
+  return () => {
+    stdout.off('resize', resized)
+    stdin.off('end', closed)
+    stdin.off('keypress', onKey)
+    stdin.setRawMode(false)
+    stdin.pause()
   }
 }

@@ -2,7 +2,6 @@
  * The status page: everything that it shows is in the HTML, for whoever has no script; `assets/page.js` asks for the same page
  * every two seconds and changes what has changed. Who is limited, by what and why stands at the top.
  */
-import { formatDuration } from '../cli/format.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import type { StatusDocument } from '../status/status-document.ts'
 import type { PageAddress } from './address.ts'
@@ -16,6 +15,7 @@ import { dressed } from './plain-page.ts'
 import { quotasSection } from './quotas-section.ts'
 import { trafficSection } from './traffic-section.ts'
 import { verdictSection } from './verdict-section.ts'
+import { uptimeWords } from './words.ts'
 
 /** What the page is made of. */
 export interface PageParts {
@@ -74,10 +74,4 @@ function footer({ kafkaProtocol }: StatusDocument): Html {
 <nav aria-label="Other pages"><a href="/metrics">metrics</a> <a href="/api/status">status as JSON</a> <a href="/api/config">configuration as JSON</a> <a href="/healthz">healthz</a> <a href="/readyz">readyz</a></nav>
 <p>Rates are of the last ten seconds. Knows the protocol of Kafka ${kafkaProtocol}.</p>
 </footer>`
-}
-
-function uptimeWords(ms: number): string {
-  const hours = Math.floor(ms / 3_600_000)
-  if (hours < 1) return formatDuration(Math.round(ms / 1000) * 1000)
-  return hours < 48 ? `${hours} h ${Math.floor(ms / 60_000) % 60} m` : `${Math.floor(hours / 24)} d ${hours % 24} h`
 }

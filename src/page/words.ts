@@ -80,3 +80,10 @@ export function bindingLimit(limits: readonly LimitNow[]): LimitNow | undefined 
 export function useOfLimit({ bucketPerSecond, limitPerSecond }: LimitNow): number {
   return bucketPerSecond / limitPerSecond
 }
+
+/** `2 h 5 m`, `3 d 4 h`. */
+export function uptimeWords(ms: number): string {
+  const hours = Math.floor(ms / 3_600_000)
+  if (hours < 1) return formatDuration(Math.round(ms / 1000) * 1000)
+  return hours < 48 ? `${hours} h ${Math.floor(ms / 60_000) % 60} m` : `${Math.floor(hours / 24)} d ${hours % 24} h`
+}
