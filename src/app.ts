@@ -4,7 +4,14 @@
 import type { Server, Socket } from 'node:net'
 import { KAFKA_VERSION } from 'kafka-protocol-codec'
 import { type Admin, startAdmin } from './admin/server.ts'
-import { BROKERS_MAX, DRAIN_DEADLINE_MS, GROUP_CLIENTS_MAX, METRICS_REVIEW_MS, TOPICS_MAX } from './bounds.ts'
+import {
+  BROKERS_MAX,
+  DRAIN_DEADLINE_MS,
+  GROUP_CLIENTS_MAX,
+  METRICS_REVIEW_MS,
+  OTLP_LAST_PUSH_MS,
+  TOPICS_MAX,
+} from './bounds.ts'
 import { ClientLedger } from './client-ledger.ts'
 import {
   type Address,
@@ -50,7 +57,9 @@ import type {
 } from './sluice.ts'
 import { LogLimiter } from './telemetry/log-limiter.ts'
 import type { Logger } from './telemetry/logger.ts'
-import { createMetrics } from './telemetry/metrics.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import type { OtlpPush } from './telemetry/otlp/otlp-push.ts'
+import { type OtlpSettings, otlpSettings } from './telemetry/otlp/settings.ts'
 import { packageVersion } from './version.ts'
 
 /** What the caller brings. */
@@ -59,6 +68,8 @@ export interface SluiceDependencies {
   readonly counters?: Counters
   /** Whether the configuration file, as it stands, is the one in force; a reload that failed makes it invalid. */
   readonly configReport?: () => ConfigReport
+  /** Variables of the process, where OpenTelemetry has its own; none if not said. */
+  readonly env?: Readonly<Record<string, string | undefined>>
   /** Reads the file again, for `POST /api/reload`. */
   readonly reload?: (peer: string) => ReloadOutcome | Promise<ReloadOutcome>
 }
@@ -79,7 +90,16 @@ export async function startSluice(config: Config, dependencies: SluiceDependenci
 }
 
 /** What sockets, tables and identities were made of at the start. */
-const FIXED_SECTIONS = ['upstream', 'listen', 'admin', 'labels', 'followKafka', 'limits', 'metrics'] as const
+const FIXED_SECTIONS = [
+  'upstream',
+  'listen',
+  'admin',
+  'labels',
+  'followKafka',
+  'limits',
+  'metrics',
+  'telemetry',
+] as const
 /** How often windows of time and limits that come down are looked at. */
 const TICK_MS = 1_000
 
@@ -105,6 +125,7 @@ class App implements Sluice {
   #bootstrapServer: Server | undefined
   #listenPort: number
   #admin: Admin | undefined
+  #otlp: OtlpPush | undefined
   #draining = false
   /** When it is looked next which clients are busiest. */
   #reviewAtMs = 0
@@ -186,24 +207,25 @@ class App implements Sluice {
     }
   }
 
-  async start({ configReport, reload }: SluiceDependencies): Promise<void> {
-    const { listen: where, admin } = this.#config
+  async start({ configReport, reload, env = {} }: SluiceDependencies): Promise<void> {
+    const { listen: where, admin, telemetry } = this.#config
+    const otlp = otlpSettings(telemetry.otlp, env)
     this.#bootstrapServer = await listen(where.host, where.port, (socket) =>
       this.#accept(socket, () => this.#bootstrapCandidates()),
     )
     this.#listenPort = portOf(this.#bootstrapServer)
+    const metrics = createMetrics({
+      counters: this.counters,
+      version: packageVersion(),
+      kafkaProtocol: KAFKA_VERSION,
+      quotas: () => this.#quotas(),
+      series: this.#context.series,
+      buckets: () => this.#context.buckets.byQuota(monotonicMs()),
+      fold: () => this.#context.series.fold(this.#meters(), monotonicMs()),
+      configValid: () => configReport?.().valid ?? true,
+      ready: () => this.#notReady().length === 0,
+    })
     if (admin !== undefined) {
-      const metrics = createMetrics({
-        counters: this.counters,
-        version: packageVersion(),
-        kafkaProtocol: KAFKA_VERSION,
-        quotas: () => this.#quotas(),
-        series: this.#context.series,
-        buckets: () => this.#context.buckets.byQuota(monotonicMs()),
-        fold: () => this.#context.series.fold(this.#meters(), monotonicMs()),
-        configValid: () => configReport?.().valid ?? true,
-        ready: () => this.#notReady().length === 0,
-      })
       this.#admin = await startAdmin({
         host: admin.host,
         port: admin.port,
@@ -218,9 +240,21 @@ class App implements Sluice {
       })
       this.#insight.start()
     }
+    if (otlp !== undefined) await this.#startOtlp(otlp, metrics)
     this.#security.start()
     this.#discovery.start()
     this.#follower?.start()
+  }
+
+  /** The SDK is loaded only here: it costs memory that others keep. */
+  async #startOtlp(settings: OtlpSettings, metrics: Metrics): Promise<void> {
+    const { startOtlp } = await import('./telemetry/otlp/otlp-push.ts')
+    this.#otlp = startOtlp({
+      ...{ settings, metrics, counters: this.counters, logger: this.#logger, limitedLog: this.#limitedLog },
+      secretHeaders: () => this.#security.otlpHeaders,
+      version: packageVersion(),
+      labels: this.#config.labels,
+    })
   }
 
   #accept(accepted: Socket, candidates: Candidates): void {
@@ -340,7 +374,10 @@ class App implements Sluice {
   async drain(deadlineMs: number = DRAIN_DEADLINE_MS): Promise<'clean' | 'deadline'> {
     this.#draining = true
     this.#stopListening()
+    const startedMs = monotonicMs()
     const outcome = await this.#gateway.drain(deadlineMs)
+    const leftMs = deadlineMs - (monotonicMs() - startedMs)
+    await this.#otlp?.stop(Math.max(0, Math.min(leftMs, OTLP_LAST_PUSH_MS)))
     await this.#stop()
     return outcome
   }
@@ -349,6 +386,7 @@ class App implements Sluice {
     this.#draining = true
     this.#stopListening()
     this.#gateway.kill()
+    void this.#otlp?.stop(0)
     void this.#stop()
   }
 

@@ -456,3 +456,15 @@ export const AUTHORITY_SPREAD_MS = 600_000
 
 /** Authorities that are trusted at a time: the one in use, the next, and one that is on its way out. */
 export const AUTHORITIES_MAX = 3
+
+// OpenTelemetry
+
+/** How often metrics are pushed, and how long a push may take: between what a collector bears and what is still a picture of now. */
+export const OTLP_INTERVAL_MIN_MS = 1_000
+export const OTLP_INTERVAL_MAX_MS = 3_600_000
+
+/** The last push at the end, however long the drain has left: a collector that is gone must not keep a pod from ending. */
+export const OTLP_LAST_PUSH_MS = 2_000
+
+/** Series in one request of a push: a collector takes 20 MiB if not told otherwise, and a series is about 200 bytes. */
+export const OTLP_BATCH_SERIES_MAX = 20_000

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { isLoopbackHost } from './config/addresses.ts'
 import type { Config } from './config/config.ts'
+import { isReadable, parseHeadersFile } from './config/telemetry.ts'
 import { BrokerTls, checkAuthorities } from './net/broker-tls.ts'
 import { monotonicMs } from './net/clock.ts'
 import { EndpointCredentials, FileCredentials, secretOf } from './net/credentials.ts'
@@ -34,6 +35,7 @@ export class Security {
   #front: TlsFront | undefined
   #brokerTls: BrokerTls | undefined
   #adminToken: string | undefined
+  #otlpHeaders: Readonly<Record<string, string>> = {}
 
   /** Reads every file. @throws ConfigError with all that is wrong with them */
   constructor(options: SecurityOptions) {
@@ -49,6 +51,7 @@ export class Security {
       ...this.#upstreamTls(),
       ...(login?.uses ?? []),
       ...this.#admin(),
+      ...this.#otlp(),
     ])
     this.upstream = { tls: this.#brokerTls, credentials: login?.credentials }
     this.logins = login === undefined ? undefined : new Logins(login.credentials, config.upstream.sasl?.username ?? '')
@@ -75,6 +78,11 @@ export class Security {
   /** What opens /api from other machines; undefined: nothing does. */
   get adminToken(): string | undefined {
     return this.#adminToken
+  }
+
+  /** Secret headers of pushes by OTLP. */
+  get otlpHeaders(): Readonly<Record<string, string>> {
+    return this.#otlpHeaders
   }
 
   #listenTls(): SecretUse[] {
@@ -110,6 +118,15 @@ export class Security {
     }
     return [{ section: 'admin', files: { tokenFile }, take }]
   }
+
+  #otlp(): SecretUse[] {
+    const headersFile = this.#options.config.telemetry.otlp?.headersFile
+    if (headersFile === undefined) return []
+    const take = (texts: Readonly<Record<string, string>>): void => {
+      this.#otlpHeaders = parseHeadersFile(texts['headersFile'] ?? '')
+    }
+    return [{ section: 'telemetry.otlp', files: { headersFile }, take }]
+  }
 }
 
 function usersUse(usersFile: string | undefined, verifier: UserVerifier): SecretUse {
@@ -143,11 +160,16 @@ function loginOf({ upstream: { sasl } }: Config): Login | undefined {
 }
 
 /** What an address that others reach gives away, each with what mends it. */
-export function exposures({ listen, upstream }: Config): string[] {
-  if (isLoopbackHost(listen.host)) return []
+export function exposures({ listen, upstream, telemetry: { otlp } }: Config): string[] {
+  const pushed =
+    otlp?.headersFile !== undefined && otlp.endpoint !== undefined && isReadable(otlp.endpoint)
+      ? [`the headers of telemetry.otlp.headersFile travel readable to ${otlp.endpoint}: write https://`]
+      : []
+  if (isLoopbackHost(listen.host)) return pushed
   const where = `listen.host ${listen.host} can be reached from other machines`
   const asksWho = listen.sasl !== undefined || listen.tls?.clientAuth === 'require'
   return [
+    ...pushed,
     ...(listen.tls === undefined
       ? [`${where}, and without TLS: data and passwords travel readable; configure listen.tls, or listen on 127.0.0.1`]
       : []),

@@ -19,6 +19,7 @@ import { findJava, jarsUnavailable, kafkaJars } from '../src/demo/kafka/jars.ts'
 import { buildHelm, helmAvailable } from './chart/helm.ts'
 import {
   buildClient,
+  buildCollector,
   buildKafkaConfigs,
   buildKafkaTools,
   CLIENT_NAMES,
@@ -219,6 +220,13 @@ function reportSkipped({ skipped }: Totals): void {
   for (const line of skipped) console.log(`  ${line}`)
 }
 
+async function prepareCollector(): Promise<string[]> {
+  const collector = await buildCollector()
+  if (typeof collector === 'string') return [`the OpenTelemetry receiver ${collector}`]
+  console.log('ready: the OpenTelemetry receiver')
+  return []
+}
+
 /** Everything that a first run would otherwise fetch and build in the middle of its tests. */
 async function prepare(): Promise<number> {
   const missing: string[] = []
@@ -230,6 +238,7 @@ async function prepare(): Promise<number> {
   const helm = await helmAvailable()
   if (helm.ok) await buildHelm()
   else missing.push(`the chart ${helm.why}`)
+  missing.push(...(await prepareCollector()))
   for (const line of missing) console.log(`missing: ${line}`)
   return missing.length === 0 ? 0 : 1
 }

@@ -22,7 +22,7 @@ export interface Answer {
 
 /** What pages are made of. */
 export interface PageSources {
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'contentType' | 'text'>
   readonly status: () => SluiceStatus
   readonly insight: InsightPages
   /** Whether the configuration file is in force; undefined: nobody knows of one. */

@@ -66,6 +66,7 @@ async function run(flags: RunFlags, terminal: Terminal): Promise<number> {
   const sluice = await start(config, {
     logger,
     counters,
+    env: terminal.env,
     configReport: () => reloader.report(),
     reload: (peer) => reloader.reload('POST /api/reload', peer),
   })

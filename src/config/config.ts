@@ -18,6 +18,7 @@ import { type DocumentFault, faultOf } from './raw.ts'
 import { resolve } from './resolve.ts'
 import { configSchema } from './schema.ts'
 import type { ListenTls, UpstreamSasl, UpstreamTls } from './security.ts'
+import type { Telemetry } from './telemetry.ts'
 import { formatPath, YamlFile } from './yaml-file.ts'
 
 export { ConfigError } from './config-error.ts'
@@ -59,6 +60,7 @@ export interface Config {
   readonly log: { readonly level: LogLevel }
   /** How many series with names of clients, groups and partitions there may be. */
   readonly metrics: SeriesLimits
+  readonly telemetry: Telemetry
   readonly limits: { readonly frameBytesMax: number; readonly connectionsMax: number; readonly bucketsMax: number }
 }
 

@@ -3,6 +3,7 @@ import type { Dimension } from '../policy/dimensions.ts'
 import type { Match, MatchField, Mode, Priority } from '../policy/quota-rule.ts'
 import type { BrokerPorts, HostPort } from './addresses.ts'
 import type { ListenTlsDocument, UpstreamSaslDocument, UpstreamTlsDocument } from './security.ts'
+import type { TelemetryDocument } from './telemetry.ts'
 
 /** The levels of `log.level`, from the most talkative. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -112,6 +113,7 @@ export interface Document {
         readonly idle?: number | undefined
       }
     | undefined
+  readonly telemetry?: TelemetryDocument | undefined
   readonly limits?:
     | {
         readonly frameBytesMax?: number | undefined

@@ -14,6 +14,7 @@ import type {
   WindowDocument,
 } from './document.ts'
 import { listenTlsOf, placeFrom, upstreamSaslOf, upstreamTlsOf } from './security.ts'
+import { telemetryOf } from './telemetry.ts'
 
 /**
  * @param labelsOfFile what the file of labels says; the document says it better
@@ -29,6 +30,7 @@ export function resolve(document: Document, labelsOfFile: Readonly<Record<string
     clients = [],
     log = {},
     metrics = {},
+    telemetry = {},
     limits = {},
   } = document
   const place = placeFrom(directory)
@@ -55,6 +57,7 @@ export function resolve(document: Document, labelsOfFile: Readonly<Record<string
     followKafka: document.followKafka ?? document.quotas?.followKafka,
     clients: clients.map(({ software, hold, throttle }) => ({ software, holdMs: hold, stampMs: throttle })),
     metrics: metricsOf(metrics),
+    telemetry: telemetryOf(telemetry, place),
     log: { level: log.level ?? 'info' },
     limits: {
       frameBytesMax: limits.frameBytesMax ?? FRAME_BYTES_MAX,

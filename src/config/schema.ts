@@ -30,6 +30,7 @@ import { exceptions, pattern } from './match-schema.ts'
 import { mode, quota } from './quota-schema.ts'
 import { count, DURATION, named, port, SIZE, section, string, text } from './schema-parts.ts'
 import { adminTokenFile, listenSasl, listenTls, upstreamSasl, upstreamTls } from './security-schema.ts'
+import { telemetrySchema } from './telemetry.ts'
 import { parseAmount, parseDuration } from './units.ts'
 
 function bounded(valueMs: number, maxMs: number): number {
@@ -227,6 +228,7 @@ export const configSchema: z.ZodType<Document> = section(
       .optional()
       .describe('What is logged.'),
     metrics: metrics.optional(),
+    telemetry: telemetrySchema.optional(),
     limits: limits.optional(),
   },
   { rules: 'did you mean quotas?', rateLimits: 'did you mean quotas?' },

@@ -118,6 +118,8 @@ export class Counters {
   secretsFaulty = 0
   /** Questions for the cluster's own quotas, where they are followed. */
   readonly quotaPolls: { ok: number; failed: number } = { ok: 0, failed: 0 }
+  /** Pushes of metrics by OTLP, where they are pushed. */
+  readonly otlpPushes: { ok: number; failed: number } = { ok: 0, failed: 0 }
   /** Questions for pages of /api that were denied. */
   adminForbidden = 0
   readonly #quotas = new Map<string, QuotaCounts>()

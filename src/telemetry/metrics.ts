@@ -14,7 +14,7 @@ import type { QuotaStatus } from '../sluice.ts'
 import { apiFamilies } from './api-families.ts'
 import type { MetricName } from './catalogue/definition.ts'
 import { CATALOGUE } from './catalogue/index.ts'
-import { byLabel, type Family, family } from './family.ts'
+import { byLabel, type Family, family, type Sample } from './family.ts'
 import { bucketFamilies, quotaFamilies } from './quota-families.ts'
 import { boundFamilies, brokerFamilies, clientFamilies, produceFamilies } from './series-families.ts'
 
@@ -45,6 +45,16 @@ export interface MetricsSources {
 export interface Metrics {
   readonly contentType: string
   text(): Promise<string>
+  /** The same as values. */
+  collect(): Promise<MetricReading[]>
+}
+
+/** One metric with its series, as prom-client's registry gives it. */
+export interface MetricReading {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  readonly values: readonly Sample[]
 }
 
 /** Builds the registry; nothing is computed before the first scrape. */
@@ -63,12 +73,16 @@ export function createMetrics(sources: MetricsSources): Metrics {
   ]
   const places = new Map(Object.keys(CATALOGUE).map((name, place) => [name as MetricName, place]))
   families.sort((a, b) => places.get(a.name)! - places.get(b.name)!)
-  const { contentType, text } = metricsOf(families, sources.processMetrics ?? true)
+  const { contentType, text, collect } = metricsOf(families, sources.processMetrics ?? true)
   return {
     contentType,
     text: () => {
       fold()
       return text()
+    },
+    collect: () => {
+      fold()
+      return collect()
     },
   }
 }
@@ -78,7 +92,11 @@ export function metricsOf(families: readonly Family[], isProcess: boolean): Metr
   const registry = new Registry()
   for (const each of families) registry.registerMetric(asMetric(each))
   if (isProcess) collectDefaultMetrics({ register: registry })
-  return { contentType: registry.contentType, text: () => registry.metrics() }
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    collect: () => registry.getMetricsAsJSON() as unknown as Promise<MetricReading[]>,
+  }
 }
 
 function connectionFamilies(counters: Counters): Family[] {
@@ -95,6 +113,7 @@ function configFamilies({ counters, configValid, ready, version, kafkaProtocol }
     family('sluice_secret_reloads_total', () => byLabel('result', counters.secretReloads)),
     family('sluice_kafka_quota_polls_total', () => byLabel('result', counters.quotaPolls)),
     family('sluice_admin_forbidden_total', () => [{ value: counters.adminForbidden }]),
+    family('sluice_otlp_pushes_total', () => byLabel('result', counters.otlpPushes)),
     family('sluice_config_valid', () => [{ value: configValid() ? 1 : 0 }]),
     family('sluice_secrets_valid', () => [{ value: counters.secretsFaulty === 0 ? 1 : 0 }]),
     family('sluice_ready', () => [{ value: ready() ? 1 : 0 }]),

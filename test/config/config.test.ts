@@ -40,6 +40,8 @@ describe('a configuration that is right', () => {
       quotas: [],
       followKafka: undefined,
       clients: [],
+      metrics: { clientsMax: 200, groupsMax: 100, partitionsMax: 2000, idleMs: 900_000 },
+      telemetry: { otlp: undefined },
       log: { level: 'info' },
       limits: { frameBytesMax: 104_857_600, connectionsMax: 10_000, bucketsMax: 100_000 },
     })
@@ -110,6 +112,8 @@ limits: { frameBytesMax: 10 MiB, connectionsMax: 50, bucketsMax: 1000 }
         },
       ],
       clients: [{ software: 'librdkafka*', holdMs: 4000, stampMs: 0 }],
+      metrics: { clientsMax: 200, groupsMax: 100, partitionsMax: 2000, idleMs: 900_000 },
+      telemetry: { otlp: undefined },
       log: { level: 'debug' },
       limits: { frameBytesMax: 10_485_760, connectionsMax: 50, bucketsMax: 1000 },
     })

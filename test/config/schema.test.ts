@@ -69,6 +69,7 @@ test('every key has a description, unknown keys are refused', () => {
     'clients',
     'log',
     'metrics',
+    'telemetry',
     'limits',
   ])
   assert.doesNotMatch(JSON.stringify(schema), /"json":/, 'our own notes do not leak')

@@ -36,6 +36,7 @@ export function plainConfig(bootstrap: readonly Target[], parts: Partial<Config>
     labels: {},
     exempt: [],
     quotas: [],
+    telemetry: { otlp: undefined },
     followKafka: undefined,
     mode: 'enforce',
     clients: [],

@@ -85,11 +85,16 @@ const PROGRAM: Readonly<Record<ClientName, Program>> = {
 }
 
 export async function clientAvailable(name: ClientName): Promise<Availability> {
+  const missing = await missingOf(PROGRAM[name].needs)
+  return { ok: missing.length === 0, why: missing.length === 0 ? '' : `needs ${missing.join(' and ')}` }
+}
+
+async function missingOf(needs: Program['needs']): Promise<string[]> {
   const missing: string[] = []
-  for (const [what, command, ...args] of PROGRAM[name].needs) {
+  for (const [what, command, ...args] of needs) {
     if (!(await toolAnswers(command, ...args))) missing.push(what)
   }
-  return { ok: missing.length === 0, why: missing.length === 0 ? '' : `needs ${missing.join(' and ')}` }
+  return missing
 }
 
 /** False, and the test is marked as skipped with the reason, when the client cannot be had here. */
@@ -212,6 +217,17 @@ export async function buildKafkaConfigs(): Promise<Command> {
   // The source itself: Java compiles it in memory.
   const program = join(source, 'KafkaConfigs.java')
   return { command: 'java', args: [...JAVA_FLAGS, '-cp', join(directory, 'jars', '*'), program] }
+}
+
+/** The OpenTelemetry Collector's receiver (`../clients/otlp-receiver`): the command that runs it, or why it cannot be had. */
+export async function buildCollector(): Promise<Command | string> {
+  const missing = await missingOf(GO_NEEDS)
+  if (missing.length > 0) return `needs ${missing.join(' and ')}`
+  const source = join(PROGRAMS, 'otlp-receiver')
+  const directory = await cached(`otlp-receiver-${await folderKey(source)}`, async (into) => {
+    await runTool('go', ['build', '-o', join(into, 'receiver'), '.'], { cwd: source })
+  })
+  return { command: join(directory, 'receiver'), args: [] }
 }
 
 async function maven(source: string, into: string, ...goals: string[]): Promise<void> {

@@ -91,6 +91,13 @@ export const QUOTAS: Definitions = {
     bounds: '1',
     source: 'the admin pages',
   },
+  sluice_otlp_pushes_total: {
+    type: 'counter',
+    help: 'Pushes of metrics by OTLP (telemetry.otlp), by result; repeats of one push count once.',
+    labels: ['result'],
+    bounds: '2',
+    source: 'the collector that they go to',
+  },
   sluice_kafka_quota_polls_total: {
     type: 'counter',
     help: 'Questions for the quotas of the cluster itself (followKafka), by result; after a failure the last answer stays in force.',

@@ -54,6 +54,25 @@ export const PROCESS_EVENTS = {
     meaning: 'Nothing but bugs: it ends, so that its supervisor starts a fresh one.',
     action: 'Report the stacks before it.',
   },
+  otlp_started: {
+    level: 'info',
+    fields: ['endpoint', 'protocol', 'intervalMs'],
+    meaning: 'Metrics are pushed by OTLP from now on.',
+  },
+  otlp_failed: {
+    level: 'warn',
+    fields: ['endpoint'],
+    meaning:
+      'Metrics could not be pushed. Nothing is kept: the next push has the same counters, and what has come since.',
+    action: 'Do what the message says ([telemetry.md](telemetry.md)).',
+    metric: { name: 'sluice_otlp_pushes_total', fixed: { result: 'failed' } },
+  },
+  otlp_recovered: {
+    level: 'info',
+    fields: ['endpoint', 'failuresInRow'],
+    meaning: 'Metrics can be pushed again.',
+    metric: { name: 'sluice_otlp_pushes_total', fixed: { result: 'ok' } },
+  },
   admin_failed: {
     level: 'error',
     fields: ['path', 'err'],
