@@ -31,7 +31,7 @@ import { Insight } from './insight.ts'
 import { BucketTable } from './limiter/bucket-table.ts'
 import { LevelTable } from './limiter/level-table.ts'
 import type { QueryOutcome } from './net/broker-query.ts'
-import { monotonicMs } from './net/clock.ts'
+import { epochMs, monotonicMs } from './net/clock.ts'
 import type { Candidates } from './net/connection.ts'
 import { Discovery } from './net/discovery.ts'
 import { Gateway } from './net/gateway.ts'
@@ -201,6 +201,7 @@ class App implements Sluice {
       book: this.#book,
       behaviourOf: (software) => behaviourOf(software, this.#config.clients),
       frameBytesMax: limits.frameBytesMax,
+      epochMs: epochMs(),
       labels,
       login: this.#security.logins,
       verifier: this.#security.verifier,
@@ -353,6 +354,7 @@ class App implements Sluice {
   /** What the clock brings, about once a second. */
   #tick(): void {
     const nowMs = monotonicMs()
+    this.#context.epochMs = epochMs()
     this.#context.buckets.tick(nowMs)
     this.#context.groups.sweep(nowMs)
     if (nowMs >= this.#reviewAtMs) {

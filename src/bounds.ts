@@ -414,11 +414,14 @@ export const BUSYNESS_KEPT = 0.9
 /** Libraries and users of one client id that are told. */
 export const CLIENT_VARIANTS_MAX = 4
 
-/** Places looked at for a client that has gone, when a new one finds all taken. */
-export const SWEEP_CLIENTS = 8
+/** Places looked at for a series that nobody needs, when a new name finds all taken. */
+export const SWEEP_SERIES = 8
 
 /** Partitions of idempotent producers whose last sequence is known, 30 bytes each, so that a batch that comes again is seen. A power of two. */
 export const SEQUENCES_MAX = 16_384
+
+/** A connection that has spoken of more partitions than are kept for one begins anew, at most this often: those of today are likely fewer. */
+export const PARTITION_ENTRIES_RENEW_MS = 60_000
 
 // Injector
 

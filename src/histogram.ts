@@ -48,3 +48,23 @@ export class Sizes {
     this.sum += size
   }
 }
+/** Anything else, in buckets of its own; not for every frame. */
+export class Histogram {
+  readonly bounds: readonly number[]
+  /** Not cumulated; the last is +Inf. */
+  readonly counts: Float64Array
+  sum = 0
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds
+    this.counts = new Float64Array(bounds.length + 1)
+  }
+
+  observe(value: number): void {
+    const { bounds, counts } = this
+    let i = 0
+    while (i < bounds.length && value > bounds[i]!) i++
+    counts[i]! += 1
+    this.sum += value
+  }
+}

@@ -7,6 +7,7 @@
  */
 import { Skim } from 'kafka-protocol-codec'
 import { AnswerSink } from './answer-sink.ts'
+import { commitsOffsets, isFetch } from './api-kinds.ts'
 import { type Expected, NOTHING_EXPECTED } from './in-flight.ts'
 import type { ResponsePlan } from './response-plan.ts'
 import type { SessionParts } from './session-parts.ts'
@@ -57,6 +58,7 @@ export class AnswerAtHand {
     this.bytes = bytes
     this.view = view
     this.nowMs = nowMs
+    this.sink.wallMs = nowMs + this.#parts.context.epochMs
     this.#runFrom = from
   }
 
@@ -81,12 +83,33 @@ export class AnswerAtHand {
 
   /** Makes the skim ready for its body. */
   lookFor(plan: ResponsePlan): void {
-    const { frameBytes } = this
-    this.sink.reset()
-    this.shares = this.expected.tellsTopics ? this.#parts.tracking?.fetched : undefined
-    this.sink.answerTopics = this.shares
+    const { frameBytes, sink, expected } = this
+    sink.reset()
+    this.shares = expected.tellsTopics ? this.#parts.tracking?.fetched : undefined
+    sink.answerTopics = this.shares
+    sink.cursor = undefined
+    if (isFetch(expected.apiKey)) this.#lookForData()
+    else if (commitsOffsets(expected.apiKey)) this.#lookForCommits()
     this.shares?.begin(frameBytes)
     this.skim.start(plan.skim, frameBytes - (this.bodyAt - this.from))
+  }
+
+  #lookForData(): void {
+    const { sink, nowMs } = this
+    const { facts, following } = this.#parts
+    const { group } = facts.identity
+    sink.group = following.group.of(group, nowMs)
+    if (!this.expected.isFollowed) return
+    sink.fetches = following.fetches
+    sink.cursor = following.fetches?.answered
+    sink.cursor?.begin(group, nowMs)
+  }
+
+  #lookForCommits(): void {
+    const { sink, nowMs, expected } = this
+    sink.commits = expected.isFollowed ? this.#parts.following.commits : undefined
+    sink.cursor = sink.commits?.answered
+    sink.cursor?.begin(expected.group ?? '', nowMs)
   }
 
   /** Looks at the body as far as it is in sight; returns how far that went. */

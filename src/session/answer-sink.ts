@@ -1,7 +1,11 @@
 /** Collects what the skim finds in an answer: the throttle field, errors, records, the addresses of brokers, and what it says of topics. */
-import type { SkimSink } from 'kafka-protocol-codec'
+import { batchMagic, isControl, type SkimSink } from 'kafka-protocol-codec'
 import type { TopicBook } from '../cluster/topic-book.ts'
+import type { CommitFollower } from './commit-follower.ts'
+import type { FetchFollower } from './fetch-follower.ts'
+import type { GroupSeries } from './group-series.ts'
 import { TopicLearner } from './learn-topics.ts'
+import type { PartitionCursor } from './partition-entries.ts'
 import {
   W_ANSWER_PARTITION,
   W_ANSWER_TOPIC,
@@ -10,6 +14,7 @@ import {
   W_ENDPOINT_TYPE,
   W_ERROR,
   W_GONE_NAME,
+  W_HIGH_WATERMARK,
   W_HOST,
   W_MARKER,
   W_NODE_ID,
@@ -57,6 +62,13 @@ export class AnswerSink implements SkimSink {
   records = 0
   /** Who is told of the topics of an answer whose plan reports them; set before the answer begins. */
   answerTopics: AnswerTopics | undefined
+  /** Of an answer to a Fetch or a commit that is followed: who is told of its topics and partitions. */
+  cursor: PartitionCursor | undefined
+  fetches: FetchFollower | undefined
+  commits: CommitFollower | undefined
+  /** Of an answer with data: whose group is told how old it is, by this clock. */
+  group: GroupSeries | undefined
+  wallMs = 0
   readonly #topics: TopicLearner | undefined
 
   /** @param topics where to write down what answers say of topics */
@@ -88,6 +100,7 @@ export class AnswerSink implements SkimSink {
       case W_ERROR:
         if (value !== 0) this.errors.push(value)
         this.#topics?.error(value)
+        this.commits?.result(value)
         return
       case W_NODE_ID:
         if (!this.markerSeen) this.#endpoint(value)
@@ -113,6 +126,10 @@ export class AnswerSink implements SkimSink {
         return
       case W_ANSWER_PARTITION:
         this.answerTopics?.partition(value)
+        this.cursor?.partition(value)
+        return
+      case W_HIGH_WATERMARK:
+        this.fetches?.highWatermark(value)
         return
       default:
     }
@@ -135,6 +152,7 @@ export class AnswerSink implements SkimSink {
       case W_ANSWER_TOPIC:
       case W_ANSWER_TOPIC_ID:
         this.answerTopics?.topic(bytes, offset, length, field === W_ANSWER_TOPIC_ID)
+        this.cursor?.topic(bytes, offset, length, field === W_ANSWER_TOPIC_ID)
         return
       default:
     }
@@ -156,6 +174,7 @@ export class AnswerSink implements SkimSink {
 
   batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
     if (field !== W_RECORDS) return
+    if (batchMagic(bytes, offset) === 2 && !isControl(bytes, offset)) this.group?.fetched(bytes, offset, this.wallMs)
     this.records += this.answerTopics?.records(bytes, offset, sizeBytes) ?? dataRecords(bytes, offset, sizeBytes)
   }
 

@@ -14,3 +14,8 @@ export function waitsByDesign(apiKey: number): boolean {
 export function isSasl(apiKey: number): boolean {
   return apiKey === API_KEY.SaslHandshake || apiKey === API_KEY.SaslAuthenticate
 }
+
+/** Whether requests of this API commit offsets. */
+export function commitsOffsets(apiKey: number): boolean {
+  return apiKey === API_KEY.OffsetCommit || apiKey === API_KEY.TxnOffsetCommit
+}

@@ -1,6 +1,6 @@
 /**
- * Watches the body of a request pass: of a Produce its acks, its records and, where a quota tells topics apart, the share of each
- * topic; of a Fetch whose topics are told apart what it asks for. Other bodies pass unwatched.
+ * Watches the body of a request pass: of a Produce its acks, its batches and, where a quota tells topics apart, the share of each
+ * topic; of a Fetch what it asks for, and of a commit its offsets. Other bodies pass unwatched.
  */
 import {
   API_KEY,
@@ -40,12 +40,16 @@ function producePlan(version: number): SkimPlan {
 export class BodyWatch implements SkimSink {
   /** Whether the request has an answer: a Produce may want none (acks 0). */
   answered = true
-  /** What watches, if anything does, and over which skim. */
-  watching: 'produce' | 'fetch' | undefined
+  /** Its answer is followed, for the lag of a group. */
+  isFollowed = false
   readonly #parts: SessionParts
+  /** Over a Produce. */
   readonly #skim: Skim = new Skim()
-  #records = 0
   readonly #meter: ProduceMeter
+  /** What walks through the body that passes, and who is told what it finds; undefined: it passes unwatched. */
+  #walk: Skim | undefined
+  #told: SkimSink = this
+  #records = 0
   /** The shares of a Produce whose topics are told apart. */
   #shares: TopicShares | undefined
 
@@ -54,10 +58,16 @@ export class BodyWatch implements SkimSink {
     this.#meter = new ProduceMeter(parts.context)
   }
 
+  /** Whether something of the body is still to be seen. */
+  get watching(): boolean {
+    return this.#walk !== undefined
+  }
+
   /** The next request begins to pass. */
   reset(): void {
     this.answered = true
-    this.watching = undefined
+    this.isFollowed = false
+    this.#walk = undefined
     this.#shares = undefined
   }
 
@@ -67,7 +77,8 @@ export class BodyWatch implements SkimSink {
     tellsTopics: boolean,
     client: ClientSeries,
   ): void {
-    this.watching = 'produce'
+    this.#walk = this.#skim
+    this.#told = this
     this.#records = 0
     this.#meter.begin(client)
     if (!tellsTopics) {
@@ -80,21 +91,42 @@ export class BodyWatch implements SkimSink {
     this.#shares?.begin(frameBytes)
   }
 
-  /** Goes on over a Fetch whose beginning has been looked at. */
-  fetch(): void {
-    if (this.#parts.tracking?.fetchSkim.done === false) this.watching = 'fetch'
+  /** A Fetch or ShareFetch. Where a quota tells its topics apart, its beginning has been looked at already, and the rest is. */
+  fetch({ apiKey, apiVersion, bodyOffset }: RequestHead, bodyBytes: number, isSeen: boolean, nowMs: number): void {
+    const { following, facts, tracking } = this.#parts
+    if (isSeen) {
+      this.isFollowed = apiKey === API_KEY.Fetch && following.fetches !== undefined
+      if (tracking === undefined || tracking.fetchSkim.done) return
+      this.#walk = tracking.fetchSkim
+      this.#told = tracking.positions
+      return
+    }
+    const follower = apiKey === API_KEY.Fetch && bodyOffset >= 0 ? following.ofFetches() : undefined
+    if (follower === undefined || !follower.begin(apiVersion, bodyBytes)) return
+    follower.asked.begin(facts.identity.group, nowMs)
+    this.isFollowed = true
+    this.#walk = follower.skim
+    this.#told = follower
+  }
+
+  /** Offsets are committed for a group. */
+  commit({ apiKey, apiVersion, bodyOffset }: RequestHead, bodyBytes: number, group = '', nowMs = 0): void {
+    const follower = bodyOffset >= 0 && group !== '' ? this.#parts.following.ofCommits() : undefined
+    if (follower === undefined || !follower.begin(apiKey, apiVersion, bodyBytes, group, nowMs)) return
+    this.isFollowed = true
+    this.#walk = follower.skim
+    this.#told = follower
   }
 
   /** Runs over the next part of the body, byte `framePlace` of its frame first; returns up to where that may go. */
   run(bytes: Uint8Array, view: DataView, from: number, end: number, framePlace: number): number {
     const { tracking } = this.#parts
-    const isProduce = this.watching === 'produce'
-    const skim = isProduce ? this.#skim : tracking!.fetchSkim
+    const walk = this.#walk!
     this.#shares?.chunk(from, framePlace)
-    const at = skim.run(bytes, view, from, end, isProduce ? this : tracking!.positions)
-    if (!skim.done) return at
-    if (!isProduce) tracking!.positions.end()
-    this.watching = undefined
+    const at = walk.run(bytes, view, from, end, this.#told)
+    if (!walk.done) return at
+    if (walk === tracking?.fetchSkim) tracking.positions.end()
+    this.#walk = undefined
     return end
   }
 

@@ -1,28 +1,22 @@
 /**
- * What each client has done, by client id, for the series that carry it as a label. Bounded: the busiest clients have series of
- * their own, all others share `other`, and how often somebody found no room is counted.
- *
- *   a new name     gets a place while there is one; then that of a client that has been gone for `idleMs`; else it is counted under `other`
- *   review         now and then: who does twice as much as the idlest that has a place takes it over, and both begin a new count
- *
- * A series never falls while it exists: what a client did under `other` stays there. Sessions hold the series of their client and
- * ask again when `version` has grown.
+ * What each client has done, by client id, for the series that carry it as a label. Bounded (`series-book.ts`), and the busiest are kept:
+ * now and then, who does twice as much as the idlest that has a place takes it over, and both begin a new count. A series never falls
+ * while it exists: what a client did under `other` stays there.
  */
-import { BUSYNESS_KEPT, CLIENT_VARIANTS_MAX, SWEEP_CLIENTS } from '../bounds.ts'
+import { BUSYNESS_KEPT, CLIENT_VARIANTS_MAX } from '../bounds.ts'
 import { Latencies } from '../histogram.ts'
 import type { Identity } from '../policy/identity.ts'
 import { shorten } from '../policy/shorten.ts'
+import { type Series, SeriesBook } from '../series-book.ts'
 import { CODEC_SLOTS } from './counters.ts'
 import { noTotals, type SessionTotals } from './session-parts.ts'
-
-/** The label of those without a place. */
-export const OTHER = '(other)'
 
 /** Who a client id was seen to be. */
 export type ClientVariant = Pick<Identity, 'software' | 'softwareVersion' | 'principal'>
 
-export class ClientSeries {
-  readonly clientId: string
+export class ClientSeries implements Series {
+  /** The client id. */
+  readonly name: string
   /** Of its sessions, as far as they have been added. */
   readonly totals: SessionTotals = noTotals()
   readonly produceLatency: Latencies = new Latencies()
@@ -35,15 +29,15 @@ export class ClientSeries {
   retries = 0
   /** Its producers number their batches, so that one that comes again can be told. */
   isIdempotent = false
-  /** Sessions that are this client now. */
-  connections = 0
+  /** Its connections. */
+  holders = 0
   lastUsedMs: number
   /** What it did lately: of each review's span a tenth less than of the one after. */
   busyness = 0
   readonly variants: ClientVariant[] = []
 
-  constructor(clientId: string, nowMs: number) {
-    this.clientId = clientId
+  constructor(name: string, nowMs: number) {
+    this.name = name
     this.lastUsedMs = nowMs
   }
 
@@ -70,40 +64,10 @@ export interface Newcomer {
 }
 
 export class ClientBook {
-  /** Grows when a client may have got another series. */
-  version = 1
-  readonly other: ClientSeries = new ClientSeries(OTHER, 0)
-  /** Times that a client found no room; counted by whoever asked. */
-  folded = 0
-  readonly clientsMax: number
-  readonly #idleMs: number
-  readonly #clients = new Map<string, ClientSeries>()
-  /** All of them; when the book is full a hand goes round and takes the place of one that is gone. */
-  readonly #places: ClientSeries[] = []
-  #hand = 0
+  readonly book: SeriesBook<ClientSeries>
 
   constructor(clientsMax: number, idleMs: number) {
-    this.clientsMax = clientsMax
-    this.#idleMs = idleMs
-  }
-
-  get size(): number {
-    return this.#places.length
-  }
-
-  /** All that have a place, and `other` once somebody was counted under it. */
-  *series(): Generator<ClientSeries> {
-    yield* this.#places
-    if (this.folded > 0) yield this.other
-  }
-
-  /** The series of a client that makes a request. */
-  seriesOf(clientId: string, nowMs: number): ClientSeries {
-    const name = shorten(clientId)
-    const known = this.#clients.get(name)
-    if (known !== undefined) return known
-    if (this.#places.length < this.clientsMax || this.#makeRoom(nowMs)) return this.#add(name, nowMs)
-    return this.other
+    this.book = new SeriesBook(clientsMax, idleMs, (name, nowMs) => new ClientSeries(name, nowMs))
   }
 
   /**
@@ -111,52 +75,19 @@ export class ClientBook {
    * @param newcomers those that are counted under `other`, with what each did lately; a client may come several times
    */
   review(newcomers: Iterable<Newcomer>, nowMs: number): void {
-    for (let place = this.#places.length - 1; place >= 0; place--) {
-      if (this.#isGone(this.#places[place]!, nowMs)) this.#drop(place)
-    }
+    const { book } = this
+    book.sweep(nowMs)
     const claims = [...sums(newcomers)].sort((a, b) => b[1] - a[1])
-    const idlest = this.#places.toSorted((a, b) => a.busyness - b.busyness)
+    const idlest = book.places.toSorted((a, b) => a.busyness - b.busyness)
     for (const [clientId, busyness] of claims) {
-      if (this.#places.length >= this.clientsMax) {
+      if (book.size >= book.max) {
         const victim = idlest.shift()
         if (victim === undefined || busyness <= 2 * victim.busyness) break
-        this.#drop(this.#places.indexOf(victim))
+        book.drop(victim)
       }
-      this.#add(clientId, nowMs).busyness = busyness
+      book.add(clientId, nowMs).busyness = busyness
     }
-    for (const series of this.#places) series.busyness *= BUSYNESS_KEPT
-  }
-
-  #add(clientId: string, nowMs: number): ClientSeries {
-    const series = new ClientSeries(clientId, nowMs)
-    this.#clients.set(clientId, series)
-    this.#places.push(series)
-    this.version++
-    return series
-  }
-
-  /** A flood of new names must not cost a walk through all. */
-  #makeRoom(nowMs: number): boolean {
-    for (let looked = 0; looked < Math.min(SWEEP_CLIENTS, this.#places.length); looked++) {
-      const place = this.#hand % this.#places.length
-      this.#hand = place + 1
-      if (!this.#isGone(this.#places[place]!, nowMs)) continue
-      this.#drop(place)
-      return true
-    }
-    return false
-  }
-
-  #isGone({ connections, lastUsedMs }: ClientSeries, nowMs: number): boolean {
-    return connections === 0 && nowMs - lastUsedMs >= this.#idleMs
-  }
-
-  #drop(place: number): void {
-    const dropped = this.#places[place]!
-    const last = this.#places.pop()!
-    if (last !== dropped) this.#places[place] = last
-    this.#clients.delete(dropped.clientId)
-    this.version++
+    for (const series of book.places) series.busyness *= BUSYNESS_KEPT
   }
 }
 

@@ -4,7 +4,8 @@
  */
 import { BUSYNESS_KEPT, REQUEST_BUSYNESS_BYTES } from '../bounds.ts'
 import type { Identity } from '../policy/identity.ts'
-import type { ClientBook, ClientSeries } from './client-book.ts'
+import type { SeriesBook } from '../series-book.ts'
+import type { ClientSeries } from './client-book.ts'
 import { noTotals, type SessionTotals } from './session-parts.ts'
 
 const SUMS = [
@@ -20,7 +21,7 @@ const SUMS = [
 ] as const satisfies readonly (keyof SessionTotals)[]
 
 export class ClientMeter {
-  readonly #book: ClientBook
+  readonly #book: SeriesBook<ClientSeries>
   readonly #totals: SessionTotals
   readonly #added: SessionTotals = noTotals()
   #series: ClientSeries | undefined
@@ -30,7 +31,7 @@ export class ClientMeter {
   #reviewed = 0
   #busyness = 0
 
-  constructor(book: ClientBook, totals: SessionTotals) {
+  constructor(book: SeriesBook<ClientSeries>, totals: SessionTotals) {
     this.#book = book
     this.#totals = totals
   }
@@ -84,8 +85,8 @@ export class ClientMeter {
   #become(identity: Identity, nowMs: number): ClientSeries {
     this.#leave(nowMs)
     const { other } = this.#book
-    const series = this.#book.seriesOf(identity.clientId, nowMs)
-    series.connections++
+    const series = this.#book.of(identity.clientId, nowMs)
+    series.holders++
     series.lastUsedMs = nowMs
     if (series !== other) series.sawVariant(identity)
     else if (this.#series !== other) this.#book.folded++
@@ -97,6 +98,6 @@ export class ClientMeter {
 
   #leave(nowMs: number): void {
     this.#add(nowMs)
-    if (this.#series !== undefined) this.#series.connections--
+    if (this.#series !== undefined) this.#series.holders--
   }
 }

@@ -25,6 +25,8 @@ export interface SessionContext {
   readonly series: SeriesBooks
   readonly behaviourOf: (software: string) => ClientBehaviour
   readonly frameBytesMax: number
+  /** What the time that comes in must be added to, to be milliseconds since 1970; looked at anew about once a second. */
+  epochMs: number
   /** Of the workload that this process stands beside. */
   readonly labels: Readonly<Record<string, string>>
   /** We log in at the broker ourselves; undefined: clients may. */

@@ -25,6 +25,7 @@ import {
 } from 'kafka-protocol-codec'
 import { FETCH_PARTITIONS_MAX } from '../bounds.ts'
 import type { TopicBook } from '../cluster/topic-book.ts'
+import type { FetchFollower } from './fetch-follower.ts'
 import { NO_TOPIC, TopicKeys } from './topic-keys.ts'
 import type { AnswerTopics } from './topic-shares.ts'
 
@@ -89,6 +90,9 @@ export class FetchPositions implements SkimSink, AnswerTopics {
   #places = 0
   #size = 0
   #topicCount = 0
+
+  /** Is told the same of each request, for the lag of its group. */
+  also: FetchFollower | undefined
 
   // The request that passes.
   #request = 0
@@ -162,8 +166,10 @@ export class FetchPositions implements SkimSink, AnswerTopics {
         return
       case W_PARTITION:
         this.#addPartition(value)
+        this.also?.asked.partition(value)
         return
       case W_OFFSET:
+        this.also?.offset(value)
         if (this.#place !== NO_PLACE) this.#offsets[this.#place] = value
         return
       case W_FORGOTTEN_PARTITION:
@@ -174,8 +180,10 @@ export class FetchPositions implements SkimSink, AnswerTopics {
   }
 
   text(field: number, bytes: Uint8Array, offset: number, length: number): void {
-    if (field === W_NAME || field === W_ID) this.#addTopic(bytes, offset, length, field === W_ID)
-    else if (field === W_FORGOTTEN_NAME || field === W_FORGOTTEN_ID) {
+    if (field === W_NAME || field === W_ID) {
+      this.#addTopic(bytes, offset, length, field === W_ID)
+      this.also?.asked.topic(bytes, offset, length, field === W_ID)
+    } else if (field === W_FORGOTTEN_NAME || field === W_FORGOTTEN_ID) {
       this.#key = offset < 0 ? NO_TOPIC : this.#keys.find(bytes, offset, length, field === W_FORGOTTEN_ID)
     }
   }

@@ -108,6 +108,8 @@ export class FrameLook {
     if (!this.tellsTopics) return true
     if (!isEnough(from, to, frameBytes)) return false
     const { fetchSkim, positions } = this.#tracking()
+    positions.also = apiKey === API_KEY.Fetch ? this.#parts.following.ofFetches() : undefined
+    positions.also?.asked.begin(facts.identity.group, nowMs)
     const frameEnd = from + frameBytes
     fetchSkim.start(positions.begin(apiKey, apiVersion), frameEnd - bodyOffset)
     this.fetchSeenBytes = fetchSkim.run(bytes, view, bodyOffset, Math.min(to, frameEnd), positions) - from

@@ -18,6 +18,10 @@ export interface Expected {
   charge: FrameCharge
   /** The topics of the answer are told apart. */
   tellsTopics: boolean
+  /** It is followed for lag: a Fetch, or a commit of `group`. */
+  isFollowed: boolean
+  /** The group that it names as its own. */
+  group: string | undefined
   /** Of what creates or deletes partitions, where a quota limits that. */
   mutation: JudgedMutation | undefined
   /** Of SaslHandshake and SaslAuthenticate: what it said. */
@@ -40,6 +44,8 @@ function blank(): Expected {
     sentAtMs: 0,
     charge: new FrameCharge(),
     tellsTopics: false,
+    isFollowed: false,
+    group: undefined,
     mutation: undefined,
     saslStep: undefined,
     reply: undefined,

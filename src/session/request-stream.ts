@@ -14,7 +14,7 @@
 import { API_KEY, ProtocolError, RequestHead, readRequestHead } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
 import { Admission } from './admission.ts'
-import { isFetch } from './api-kinds.ts'
+import { commitsOffsets, isFetch } from './api-kinds.ts'
 import { BodyWatch } from './body-watch.ts'
 import type { ClientSeries } from './client-book.ts'
 import { apiSlot } from './counters.ts'
@@ -131,7 +131,7 @@ export class RequestStream {
   #passBody(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
     const end = Math.min(to, from + this.#bodyLeft)
     let at = end
-    if (this.#watch.watching !== undefined) {
+    if (this.#watch.watching) {
       at = this.#watch.run(bytes, view, from, end, this.#head.frameBytes - this.#bodyLeft)
       if (at === from) return from
     }
@@ -144,7 +144,7 @@ export class RequestStream {
   #finish(nowMs: number): void {
     const { charge } = this.#admission
     const { watching, answered } = this.#watch
-    if (watching !== undefined) throw new ProtocolError('truncated', 'a request ends before its fields do')
+    if (watching) throw new ProtocolError('truncated', 'a request ends before its fields do')
     if (this.#head.apiKey === API_KEY.Produce) {
       this.#admission.producesUnanswered = !answered
       this.#watch.produced(this.#head, charge, nowMs)
@@ -164,6 +164,8 @@ export class RequestStream {
     this.#admission.charge = expected.charge
     expected.charge = charge
     expected.client = this.#client
+    expected.isFollowed = this.#watch.isFollowed
+    expected.group = this.#look.group
     expected.reply = undefined
     this.#look.passed()
     this.#parts.age.requestForwarded()
@@ -249,6 +251,7 @@ export class RequestStream {
     else if (isFetch(head.apiKey)) return this.#passFetch(view, from, at, frameEnd, to, nowMs)
     else if (isInspected(head.apiKey) && to >= frameEnd) return this.#inspect(bytes, frameEnd, nowMs)
     else if (this.#look.mutation !== undefined) return this.#mutate(this.#look.mutation, frameEnd, nowMs)
+    else if (commitsOffsets(head.apiKey)) this.#watch.commit(head, this.#bodyLeft, this.#look.group, nowMs)
     if (this.#bodyLeft === 0) this.#finish(nowMs)
     return at
   }
@@ -259,7 +262,7 @@ export class RequestStream {
     if (this.#head.apiKey === API_KEY.Fetch) this.#patchFetch(view, frameEnd, to, nowMs)
     const at = Math.max(bodyAt, from + fetchSeenBytes)
     this.#bodyLeft = frameEnd - at
-    if (fetchSeenBytes > 0) this.#watch.fetch()
+    this.#watch.fetch(this.#head, this.#bodyLeft, fetchSeenBytes > 0, nowMs)
     if (this.#bodyLeft === 0) this.#finish(nowMs)
     return at
   }

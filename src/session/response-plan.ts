@@ -1,5 +1,6 @@
 /** What is looked for in each answer, compiled once for each API and version from the generated tables. */
 import { API_KEY, addressFields, apiSchema, compileSkim, inRange, type SkimPlan } from 'kafka-protocol-codec'
+import { commitsOffsets } from './api-kinds.ts'
 
 /** Indexes of the wanted fields, the same in every plan. */
 export const W_THROTTLE = 0
@@ -20,11 +21,18 @@ export const W_TOPIC_PARTITIONS = 11
 export const W_CREATED_PARTITIONS = 12
 /** The name of a topic that was to be deleted; its id is `W_TOPIC_ID`. */
 export const W_GONE_NAME = 13
-/** Of answers with data whose topics are told apart (`topic-shares.ts`, `fetch-positions.ts`). */
+/** Of answers whose topics are told apart: with data (`topic-shares.ts`, `fetch-positions.ts`, `fetch-follower.ts`), or to commits. */
 export const W_ANSWER_TOPIC = 14
 export const W_ANSWER_TOPIC_ID = 15
 export const W_ANSWER_PARTITION = 16
-const ANSWER_TOPIC_FIELDS = ['responses.topic', 'responses.topicId', 'responses.partitions.partitionIndex']
+export const W_HIGH_WATERMARK = 17
+const FETCHED_FIELDS = [
+  'responses.topic',
+  'responses.topicId',
+  'responses.partitions.partitionIndex',
+  'responses.partitions.highWatermark',
+]
+const COMMITTED_FIELDS = ['topics.name', 'topics.topicId', 'topics.partitions.partitionIndex', '']
 
 /** Where answers speak of topics, in the order of the indexes above. */
 const TOPIC_FIELDS: ReadonlyMap<number, readonly string[]> = new Map([
@@ -59,12 +67,12 @@ const ADDRESS_MODES: ReadonlyMap<number, AddressMode> = new Map<number, AddressM
 
 /** By API and version; compiled at first use. An array, because every answer asks. */
 const plans: ResponsePlan[][] = []
-/** The same with the topics of answers with data: of Fetch and ShareFetch. */
+/** The same with the topics of answers with data, and to commits. */
 const topicPlans: ResponsePlan[][] = []
 
 /**
  * The plan for an answer, undefined for an API or a version that the codec does not know: that one passes as it is.
- * @param tellsTopics the topics of an answer with data are reported as well; only `Fetch` and `ShareFetch` have any
+ * @param tellsTopics the topics and partitions of an answer with data, or to a commit, are reported as well
  */
 export function responsePlan(apiKey: number, version: number, tellsTopics = false): ResponsePlan | undefined {
   const table = tellsTopics ? topicPlans : plans
@@ -94,7 +102,7 @@ function compilePlan(apiKey: number, version: number, tellsTopics: boolean): Res
     apiKey === API_KEY.Metadata ? 'topics' : '',
     apiKey === API_KEY.DescribeCluster ? 'endpointType' : '',
     ...(TOPIC_FIELDS.get(apiKey) ?? NO_TOPIC_FIELDS),
-    ...(tellsTopics ? ANSWER_TOPIC_FIELDS : []),
+    ...(tellsTopics ? (commitsOffsets(apiKey) ? COMMITTED_FIELDS : FETCHED_FIELDS) : []),
   ])
   const mode = where === undefined ? 'none' : (ADDRESS_MODES.get(apiKey) ?? 'whole')
   return { skim, addresses: mode, flexible: inRange(version, schema.flexible) }

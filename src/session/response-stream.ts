@@ -94,7 +94,7 @@ export class ResponseStream {
     answer.begin(expected, from, to, size + 4)
     if (expected.isOwn) return this.#parts.ownLogin.takeAnswer(answer)
     if (expected.apiKey === API_KEY.ApiVersions) return this.#apiVersions()
-    const plan = responsePlan(expected.apiKey, expected.version, expected.tellsTopics)
+    const plan = responsePlan(expected.apiKey, expected.version, expected.tellsTopics || expected.isFollowed)
     if (plan === undefined) return this.#pass()
     answer.bodyAt = responseBodyOffset(bytes, from, answer.visibleEnd, expected.apiKey, expected.version)
     if (answer.bodyAt < 0) return from

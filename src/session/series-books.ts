@@ -8,8 +8,11 @@ import {
 } from '../bounds.ts'
 import type { AddressBook } from '../cluster/address-book.ts'
 import { BrokerBook } from '../cluster/broker-book.ts'
+import { LagBook } from '../cluster/lag-book.ts'
+import { SeriesBook } from '../series-book.ts'
 import { ClientBook } from './client-book.ts'
 import type { ClientMeter } from './client-meter.ts'
+import { GroupSeries } from './group-series.ts'
 import { SequenceBook } from './sequence-book.ts'
 
 /** How many series there may be, and how long those of what is gone stay. */
@@ -31,6 +34,8 @@ export const DEFAULT_SERIES: SeriesLimits = {
 export class SeriesBooks {
   readonly clients: ClientBook
   readonly brokers: BrokerBook
+  readonly groups: SeriesBook<GroupSeries>
+  readonly lags: LagBook
   readonly sequences: SequenceBook = new SequenceBook(SEQUENCES_MAX)
   readonly limits: SeriesLimits
 
@@ -38,6 +43,8 @@ export class SeriesBooks {
     this.limits = limits
     this.clients = new ClientBook(limits.clientsMax, limits.idleMs)
     this.brokers = new BrokerBook(addresses)
+    this.groups = new SeriesBook(limits.groupsMax, limits.idleMs, (name, nowMs) => new GroupSeries(name, nowMs))
+    this.lags = new LagBook(limits.partitionsMax, limits.idleMs)
   }
 
   /** Before a scrape: what the open sessions have done is added. */
@@ -47,6 +54,8 @@ export class SeriesBooks {
 
   /** Now and then: the busiest get the places, who has been gone for long loses them. */
   review(meters: readonly ClientMeter[], nowMs: number): void {
+    this.groups.sweep(nowMs)
+    this.lags.sweep(nowMs)
     this.fold(meters, nowMs)
     this.clients.review(
       meters.flatMap((meter) => meter.review() ?? []),

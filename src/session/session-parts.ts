@@ -6,6 +6,7 @@ import type { ClientLogin } from './client-login.ts'
 import type { ClientMeter } from './client-meter.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import type { SessionContext } from './context.ts'
+import type { Following } from './following.ts'
 import type { FrameAge } from './frame-age.ts'
 import type { InFlight } from './in-flight.ts'
 import type { MutationGate } from './mutation-gate.ts'
@@ -83,6 +84,8 @@ export interface SessionParts {
   readonly clientLogin: ClientLogin
   /** Its part in what is told of its client. */
   readonly meter: ClientMeter
+  /** What it fetches and commits, for the lag of its group. */
+  readonly following: Following
   /** The broker that it talks to, once it is there. */
   broker: BrokerCounts | undefined
   /** Made when a quota first asks for topics. */

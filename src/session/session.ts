@@ -16,6 +16,7 @@ import { ClientMeter } from './client-meter.ts'
 import { ConnectionGate } from './connection-gate.ts'
 import type { SessionContext } from './context.ts'
 import type { CloseReason } from './counters.ts'
+import { Following } from './following.ts'
 import { ClientRefused } from './foreign-bytes.ts'
 import { FrameAge } from './frame-age.ts'
 import { InFlight } from './in-flight.ts'
@@ -52,7 +53,7 @@ export class Session {
     this.#gate = new ConnectionGate(context, this.#facts, () => outbox.resume())
     this.#inFlight = new InFlight(IN_FLIGHT_MAX)
     this.#age = new FrameAge(nowMs)
-    this.meter = new ClientMeter(context.series.clients, this.totals)
+    this.meter = new ClientMeter(context.series.clients.book, this.totals)
     const sasl = new SaslObserver((principal) => {
       this.#facts.sawPrincipal(principal)
       outbox.identified()
@@ -75,6 +76,7 @@ export class Session {
       ownLogin,
       clientLogin: this.#clientLogin(context),
       meter: this.meter,
+      following: new Following(context),
       broker: undefined,
       tracking: undefined,
     }

@@ -87,11 +87,12 @@ export class TopicKeys {
 
   #findHashed(hash: number, bytes: Uint8Array, offset: number, length: number, isId: boolean): number {
     let key = this.#byHash.get(hash) ?? NO_TOPIC
-    while (key !== NO_TOPIC && !this.#is(key, bytes, offset, length, isId)) key = this.#before[key]!
+    while (key !== NO_TOPIC && !this.is(key, bytes, offset, length, isId)) key = this.#before[key]!
     return key
   }
 
-  #is(key: number, bytes: Uint8Array, offset: number, length: number, isId: boolean): boolean {
+  /** Whether a number is that of these bytes. */
+  is(key: number, bytes: Uint8Array, offset: number, length: number, isId: boolean): boolean {
     const start = this.#starts[key]!
     if (this.#starts[key + 1]! - start !== length || this.#isId[key] !== isId) return false
     for (let i = 0; i < length; i++) if (this.#bytes[start + i] !== bytes[offset + i]) return false

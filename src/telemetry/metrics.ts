@@ -16,7 +16,7 @@ import type { MetricName } from './catalogue/definition.ts'
 import { CATALOGUE } from './catalogue/index.ts'
 import { byLabel, type Family, family, type Sample } from './family.ts'
 import { bucketFamilies, quotaFamilies } from './quota-families.ts'
-import { boundFamilies, brokerFamilies, clientFamilies, produceFamilies } from './series-families.ts'
+import { boundFamilies, brokerFamilies, clientFamilies, groupFamilies, produceFamilies } from './series-families.ts'
 
 /** What the metrics tell of, besides the counters. */
 export interface MetricsSources {
@@ -65,6 +65,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     ...connectionFamilies(counters),
     ...clientFamilies(series),
     ...produceFamilies(counters),
+    ...groupFamilies(series),
     ...brokerFamilies(series),
     ...quotaFamilies(counters, quotas),
     ...bucketFamilies(buckets),

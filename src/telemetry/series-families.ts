@@ -1,13 +1,15 @@
 /** The metric families whose series carry names of clients, groups, partitions or brokers; made from the books of the data path. */
 import { codecName, errorName } from 'kafka-protocol-codec'
 import type { BrokerCounts } from '../cluster/broker-book.ts'
-import { LATENCY_BOUNDS_SECONDS, type Latencies, type Sizes } from '../histogram.ts'
+import type { LagEntry } from '../cluster/lag-book.ts'
+import { type Histogram, LATENCY_BOUNDS_SECONDS, type Latencies, type Sizes } from '../histogram.ts'
 import type { ClientSeries } from '../session/client-book.ts'
 import type { Counters } from '../session/counters.ts'
+import type { GroupSeries } from '../session/group-series.ts'
 import type { SeriesBooks } from '../session/series-books.ts'
 import type { SessionTotals } from '../session/session-parts.ts'
 import type { MetricName } from './catalogue/definition.ts'
-import { type Family, family, histogramSamples, type Sample } from './family.ts'
+import { byLabel, type Family, family, histogramSamples, type Sample } from './family.ts'
 
 /** Fewer bounds than the process' own, because there are as many histograms as clients and brokers. All are among those. */
 const CLIENT_BOUNDS_SECONDS: readonly number[] = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10, 30]
@@ -18,21 +20,21 @@ const NODE_BOUNDS_SECONDS: readonly number[] = [
 /** Families by client id. */
 export function clientFamilies({ clients }: SeriesBooks): Family[] {
   const each = (name: MetricName, samples: (client: ClientSeries) => Sample[]): Family =>
-    family(name, () => [...clients.series()].flatMap(samples))
+    family(name, () => [...clients.book.series()].flatMap(samples))
   const plain = (name: MetricName, value: (client: ClientSeries) => number): Family =>
-    each(name, (client) => [{ labels: { client_id: client.clientId }, value: value(client) }])
+    each(name, (client) => [{ labels: { client_id: client.name }, value: value(client) }])
   const total = (name: MetricName, of: keyof SessionTotals, scale = 1): Family =>
     plain(name, ({ totals }) => totals[of] * scale)
   const latency = (name: MetricName, of: (client: ClientSeries) => Latencies): Family =>
-    each(name, (client) => latencySamples(name, { client_id: client.clientId }, of(client), CLIENT_BOUNDS_SECONDS))
+    each(name, (client) => latencySamples(name, { client_id: client.name }, of(client), CLIENT_BOUNDS_SECONDS))
   return [
     each('sluice_client_info', (client) =>
       client.variants.map(({ software, softwareVersion, principal }) => ({
-        labels: { client_id: client.clientId, software, software_version: softwareVersion, principal },
+        labels: { client_id: client.name, software, software_version: softwareVersion, principal },
         value: 1,
       })),
     ),
-    plain('sluice_client_connections', ({ connections }) => connections),
+    plain('sluice_client_connections', ({ holders }) => holders),
     total('sluice_client_requests_total', 'requests'),
     total('sluice_client_produce_requests_total', 'produceRequests'),
     total('sluice_client_fetch_requests_total', 'fetchRequests'),
@@ -42,14 +44,14 @@ export function clientFamilies({ clients }: SeriesBooks): Family[] {
     total('sluice_client_fetched_records_total', 'fetchedRecords'),
     total('sluice_client_throttle_seconds_total', 'throttleMs', 1 / 1000),
     total('sluice_client_hold_seconds_total', 'heldMs', 1 / 1000),
-    each('sluice_client_errors_total', ({ clientId, errors }) =>
+    each('sluice_client_errors_total', ({ name, errors }) =>
       [...errors].map(([code, value]) => ({
-        labels: { client_id: clientId, error: errorName(code) ?? 'UNKNOWN' },
+        labels: { client_id: name, error: errorName(code) ?? 'UNKNOWN' },
         value,
       })),
     ),
-    each('sluice_client_produce_batches_total', ({ clientId, batches }) =>
-      codecSamples(batches, (codec) => ({ client_id: clientId, codec })),
+    each('sluice_client_produce_batches_total', ({ name, batches }) =>
+      codecSamples(batches, (codec) => ({ client_id: name, codec })),
     ),
     plain('sluice_client_produce_batch_bytes_total', ({ batchBytes }) => batchBytes),
     plain('sluice_client_largest_batch_bytes', ({ largestBatchBytes }) => largestBatchBytes),
@@ -96,12 +98,44 @@ export function brokerFamilies({ brokers }: SeriesBooks): Family[] {
   ]
 }
 
-/** How many series there are, of how many there may be. */
-export function boundFamilies({ clients, limits }: SeriesBooks): Family[] {
+/** Families by consumer group. */
+export function groupFamilies({ groups, lags }: SeriesBooks): Family[] {
+  const each = (name: MetricName, samples: (group: GroupSeries) => Sample[]): Family =>
+    family(name, () => [...groups.series()].flatMap(samples))
+  const histogram = (name: MetricName, of: (group: GroupSeries) => Histogram): Family =>
+    each(name, (group) => {
+      const { bounds, counts, sum } = of(group)
+      if (counts.every((count) => count === 0)) return []
+      return histogramSamples(name, { group: group.name }, bounds, counts, sum)
+    })
+  const lag = (name: MetricName, of: (entry: LagEntry) => number | undefined): Family =>
+    family(name, () =>
+      [...lags.entries()].flatMap((entry) => {
+        const { group, topic, partition } = entry
+        const value = of(entry)
+        return value === undefined ? [] : { labels: { group, topic, partition: String(partition) }, value }
+      }),
+    )
   return [
-    family('sluice_metrics_series', () => [{ labels: { kind: 'client' }, value: clients.size }]),
-    family('sluice_metrics_series_limit', () => [{ labels: { kind: 'client' }, value: limits.clientsMax }]),
-    family('sluice_metrics_folded_total', () => [{ labels: { kind: 'client' }, value: clients.folded }]),
+    lag('sluice_consumer_lag_records', (entry) => entry.lag),
+    lag('sluice_consumer_committed_lag_records', (entry) => entry.committedLag),
+    histogram('sluice_consumer_end_to_end_latency_seconds', ({ endToEnd }) => endToEnd),
+    each('sluice_consumer_timestamps_ahead_total', ({ name, ahead }) => [{ labels: { group: name }, value: ahead }]),
+  ]
+}
+
+/** How many series there are, of how many there may be. */
+export function boundFamilies({ clients, groups, lags, limits }: SeriesBooks): Family[] {
+  return [
+    family('sluice_metrics_series', () =>
+      byLabel('kind', { client: clients.book.size, group: groups.size, partition: lags.size }),
+    ),
+    family('sluice_metrics_series_limit', () =>
+      byLabel('kind', { client: limits.clientsMax, group: limits.groupsMax, partition: limits.partitionsMax }),
+    ),
+    family('sluice_metrics_folded_total', () =>
+      byLabel('kind', { client: clients.book.folded, group: groups.folded, partition: lags.left }),
+    ),
   ]
 }
 

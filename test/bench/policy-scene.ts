@@ -57,6 +57,7 @@ export function contextOf(rules: readonly QuotaRule[]): SessionContext {
     book,
     behaviourOf: (software) => behaviourOf(software, []),
     frameBytesMax: 104_857_600,
+    epochMs: 0,
     labels: {},
   }
 }

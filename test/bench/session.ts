@@ -10,6 +10,7 @@ import { seededRandom } from '../support/vectors.ts'
 import { contextOf } from './policy-scene.ts'
 
 const PIPELINED = 5
+const TOPIC_ID = Uint8Array.from({ length: 16 }, (_, i) => i)
 
 function context(limited: boolean): SessionContext {
   const rules = limited
@@ -25,7 +26,9 @@ function context(limited: boolean): SessionContext {
         },
       ]
     : []
-  return contextOf(rules as never)
+  const made = contextOf(rules as never)
+  made.topics.learn('topic', TOPIC_ID, 10)
+  return made
 }
 
 interface Pair {
@@ -68,7 +71,7 @@ function producePair(recordBytes: number, isIdempotent: boolean): Pair {
 
 /** A consumer in an incremental session (KIP-227): it names the one partition that brought something, of `topic` by its id. */
 function fetchPair(recordBytes: number): Pair {
-  const topicId = 'AAECAwQFBgcICQoLDA0ODw'
+  const topicId = Buffer.from(TOPIC_ID).toString('base64url')
   const request = encodeRequest(
     { apiKey: API_KEY.Fetch, apiVersion: 13, correlationId: 1, clientId: 'perf' },
     {

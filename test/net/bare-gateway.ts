@@ -55,6 +55,7 @@ export async function startBareGateway(
     book,
     behaviourOf: (software) => behaviourOf(software, [{ software: '', holdMs }]),
     frameBytesMax: 104_857_600,
+    epochMs: 0,
     labels: {},
   }
   const gateway = new Gateway({

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { NOBODY } from '../../src/policy/identity.ts'
-import { ClientBook, type ClientSeries, OTHER } from '../../src/session/client-book.ts'
+import { OTHER } from '../../src/series-book.ts'
+import { ClientBook, type ClientSeries } from '../../src/session/client-book.ts'
 import { ClientMeter } from '../../src/session/client-meter.ts'
 import { noTotals, type SessionTotals } from '../../src/session/session-parts.ts'
 
@@ -14,7 +15,7 @@ class Connection {
   readonly meter: ClientMeter
 
   constructor(book: ClientBook) {
-    this.meter = new ClientMeter(book, this.totals)
+    this.meter = new ClientMeter(book.book, this.totals)
   }
 
   request(clientId: string, bytes: number, nowMs: number): ClientSeries {
@@ -35,7 +36,7 @@ function identityOf(clientId: string): typeof NOBODY {
 }
 
 function namesOf(book: ClientBook): string[] {
-  return [...book.series()].map(({ clientId }) => clientId)
+  return [...book.book.series()].map(({ name }) => name)
 }
 
 test('what a connection does is added to its client before a scrape, and never twice', () => {
@@ -46,14 +47,14 @@ test('what a connection does is added to its client before a scrape, and never t
   for (const times of [1, 2]) {
     one.meter.fold(times)
     two.meter.fold(times)
-    const [a] = [...book.series()]
-    assert.deepEqual([a?.clientId, a?.totals.requests, a?.totals.producedBytes, a?.connections], ['a', 2, 120, 2])
+    const [a] = [...book.book.series()]
+    assert.deepEqual([a?.name, a?.totals.requests, a?.totals.producedBytes, a?.holders], ['a', 2, 120, 2])
   }
   one.request('a', 1, 3)
   one.meter.close(4)
   two.meter.close(4)
-  const [a] = [...book.series()]
-  assert.deepEqual([a?.totals.producedBytes, a?.connections, a?.lastUsedMs], [121, 0, 4])
+  const [a] = [...book.book.series()]
+  assert.deepEqual([a?.totals.producedBytes, a?.holders, a?.lastUsedMs], [121, 0, 4])
 })
 
 test('a connection that changes its client id leaves to each what it did as that one', () => {
@@ -63,11 +64,7 @@ test('a connection that changes its client id leaves to each what it did as that
   connection.request('b', 10, 2)
   connection.request('a', 1, 3)
   connection.meter.fold(4)
-  const bytes = [...book.series()].map(({ clientId, totals, connections }) => [
-    clientId,
-    totals.producedBytes,
-    connections,
-  ])
+  const bytes = [...book.book.series()].map(({ name, totals, holders }) => [name, totals.producedBytes, holders])
   assert.deepEqual(bytes, [
     ['a', 101, 1],
     ['b', 10, 0],
@@ -76,12 +73,12 @@ test('a connection that changes its client id leaves to each what it did as that
 
 test('a client that changes its library or user keeps its series and shows both, up to four', () => {
   const book = new ClientBook(10, IDLE_MS)
-  const meter = new ClientMeter(book, noTotals())
+  const meter = new ClientMeter(book.book, noTotals())
   for (const principal of ['', 'u1', 'u2', 'u1', 'u3', 'u4', 'u5']) {
     meter.of({ ...NOBODY, clientId: 'a', software: 'java', principal }, 1)
   }
-  const [a] = [...book.series()]
-  assert.equal(book.size, 1)
+  const [a] = [...book.book.series()]
+  assert.equal(book.book.size, 1)
   assert.deepEqual(
     a?.variants.map(({ principal }) => principal),
     ['u5', 'u4', 'u3', 'u1'],
@@ -97,11 +94,11 @@ describe('when all places are taken', () => {
     second.request('c', 10, 2)
     second.meter.fold(3)
     assert.deepEqual(namesOf(book), ['a', OTHER])
-    assert.equal(book.other.totals.producedBytes, 110)
-    assert.equal(book.other.connections, 1)
-    assert.equal(book.folded, 1, 'a connection that stays among the others has been counted')
+    assert.equal(book.book.other.totals.producedBytes, 110)
+    assert.equal(book.book.other.holders, 1)
+    assert.equal(book.book.folded, 1, 'a connection that stays among the others has been counted')
     second.meter.close(4)
-    assert.equal(book.other.connections, 0)
+    assert.equal(book.book.other.holders, 0)
   })
 
   test('a client that has been gone for long makes room at once', () => {
@@ -109,9 +106,9 @@ describe('when all places are taken', () => {
     const [first, second] = [new Connection(book), new Connection(book)]
     first.request('a', 1, 1)
     first.meter.close(1)
-    assert.equal(second.request('b', 1, IDLE_MS).clientId, OTHER)
-    assert.equal(second.request('c', 1, IDLE_MS + 1).clientId, 'c')
-    assert.equal(book.size, 1)
+    assert.equal(second.request('b', 1, IDLE_MS).name, OTHER)
+    assert.equal(second.request('c', 1, IDLE_MS + 1).name, 'c')
+    assert.equal(book.book.size, 1)
   })
 
   test('a connected client keeps its place however long it is silent', () => {
@@ -119,7 +116,7 @@ describe('when all places are taken', () => {
     const [first, second] = [new Connection(book), new Connection(book)]
     first.request('a', 1, 1)
     book.review([], 100 * IDLE_MS)
-    assert.equal(second.request('b', 1, 100 * IDLE_MS).clientId, OTHER)
+    assert.equal(second.request('b', 1, 100 * IDLE_MS).name, OTHER)
   })
 
   test('a review gives the place to who does twice as much, and both counts begin anew', () => {
@@ -139,15 +136,15 @@ describe('when all places are taken', () => {
     }
     review(2)
     assert.deepEqual(namesOf(book), ['a', 'c', OTHER])
-    const [, c] = [...book.series()]
+    const [, c] = [...book.book.series()]
     assert.equal(c?.totals.producedBytes, 0, 'what it did before is with the others')
-    assert.equal(book.other.totals.producedBytes, 3e5)
+    assert.equal(book.book.other.totals.producedBytes, 3e5)
     connections[2]!.request('c', 5, 3)
     connections[1]!.request('b', 7, 3)
     review(4)
     assert.deepEqual(namesOf(book), ['a', 'c', OTHER], 'what was done a moment ago still counts')
     assert.equal(c?.totals.producedBytes, 5)
-    assert.equal(book.other.totals.producedBytes, 3e5 + 7)
+    assert.equal(book.book.other.totals.producedBytes, 3e5 + 7)
     connections[1]!.request('b', 4e6, 5)
     review(6)
     assert.deepEqual(namesOf(book), ['a', 'b', OTHER], 'the idlest gave way')
@@ -160,7 +157,7 @@ describe('when all places are taken', () => {
     connection.meter.fold(2)
     book.review([connection.meter.review()!], 3)
     assert.deepEqual(namesOf(book), [OTHER])
-    assert.equal(book.other.totals.producedBytes, 5)
+    assert.equal(book.book.other.totals.producedBytes, 5)
   })
 })
 
@@ -186,10 +183,10 @@ test('100,000 client ids: as many series as are allowed, and nothing is lost fro
     for (const { meter } of open) meter.close(i)
     open = []
   }
-  assert.equal(book.size, 200)
-  const sum = [...book.series()].reduce((bytes, { totals }) => bytes + totals.producedBytes, 0)
+  assert.equal(book.book.size, 200)
+  const sum = [...book.book.series()].reduce((bytes, { totals }) => bytes + totals.producedBytes, 0)
   // Who gave a place to another took its count along: 10 bytes each.
-  const replaced = 100_000 - book.folded - book.size
+  const replaced = 100_000 - book.book.folded - book.book.size
   assert.equal(sum, 10 * (100_000 - replaced))
-  assert.ok(book.folded > 50_000, `${book.folded} found no room`)
+  assert.ok(book.book.folded > 50_000, `${book.book.folded} found no room`)
 })

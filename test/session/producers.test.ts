@@ -51,7 +51,7 @@ function producedAnswer(errorCode: number, correlationId = 1): Uint8Array {
 
 function seriesOf(rig: Rig, clientId = 'client-1'): ClientSeries {
   rig.session.meter.fold(rig.nowMs)
-  const found = [...rig.context.series.clients.series()].find((series) => series.clientId === clientId)
+  const found = [...rig.context.series.clients.book.series()].find((series) => series.name === clientId)
   assert.ok(found !== undefined, `no series of ${clientId}`)
   return found
 }

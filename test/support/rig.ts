@@ -48,6 +48,9 @@ interface Clock {
   readonly toResume: Set<Rig>
 }
 
+/** The rig's clock begins at this time of day, in milliseconds since 1970. */
+export const EPOCH_MS = 1_700_000_000_000
+
 const POISON = 0xa5
 const NOTHING = new Uint8Array(0)
 
@@ -288,6 +291,7 @@ function contextOf({
     book,
     behaviourOf: (software) => behaviourOf(software, clients),
     frameBytesMax,
+    epochMs: EPOCH_MS,
     labels,
     login,
     verifier,

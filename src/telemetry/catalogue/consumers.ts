@@ -22,9 +22,9 @@ export const CONSUMERS: Definitions = {
     labels: ['group', 'topic', 'partition'],
     bounds: BY_PARTITION,
     source:
-      '`highWatermark` of Fetch answers less `committedOffset` of OffsetCommit and TxnOffsetCommit requests that succeeded, and of OffsetFetch answers',
+      '`highWatermark` of Fetch answers less `committedOffset` of OffsetCommit and TxnOffsetCommit requests that succeeded',
     caveat:
-      'The high watermark is the last that any client of this sluice was told. Offsets in a transaction count when they are sent, before it ends. Grows between two commits.',
+      'The high watermark is the last that any client of this sluice was told. Not known before the first commit that passes. Offsets in a transaction count when they are answered, before it ends. Grows between two commits.',
   },
   sluice_consumer_end_to_end_latency_seconds: {
     type: 'histogram',
