@@ -79,8 +79,9 @@ export const PAID_KEYS_MAX = 100
 export const MUTATION_THROTTLE_MAX_MS = 25_000
 
 /**
- * Most that one topic of a request is charged: no KRaft controller creates more partitions at once (`MAX_PARTITIONS_PER_BATCH`). One that
- * asked for 2³¹ and was never answered would leave a debt of years.
+ * Most that one topic of a request is charged: a KRaft controller refuses a CreateTopics of more partitions than that
+ * (`ReplicationControlManager.MAX_PARTITIONS_PER_BATCH`, POLICY_VIOLATION) and writes no more records for one request of any kind
+ * (`QuorumController.MAX_RECORDS_PER_USER_OP`). One that asked for 2³¹ and was never answered would leave a debt of years.
  */
 export const MUTATION_COST_MAX = 10_000
 

@@ -2,7 +2,7 @@
 import type { AnswerAccount } from './answer-account.ts'
 import type { AnswerAtHand } from './answer-at-hand.ts'
 import type { JudgedMutation } from './mutation-gate.ts'
-import { mergeAnswer, mergeHead } from './mutations.ts'
+import { hasHead, mergeAnswer, mergeHead } from './mutations.ts'
 import type { SessionParts } from './session-parts.ts'
 
 export class MutationAnswers {
@@ -20,18 +20,21 @@ export class MutationAnswers {
   take(mutation: JudgedMutation): number {
     const { whole, from, bytes, visibleEnd, expected, nowMs } = this.#answer
     const { split, throttleMs } = mutation
-    const merged = whole || split.refusedCount === 0 ? undefined : mergeHead(split, bytes, from, visibleEnd, throttleMs)
-    if (!whole && split.refusedCount > 0 && merged === undefined) return from
+    const isRefusing = split.refusedCount > 0
+    if (!whole && isRefusing && !hasHead(split, bytes, from, visibleEnd)) return from
     const seenTo = this.#answer.look()
     this.#account.accept()
-    this.#account.noticed()
+    this.#account.noticed() // stamps it where it lies, so what takes its place is made of it afterwards
     const answer = whole ? bytes.slice(from, visibleEnd) : undefined
     this.#parts.mutations.finish(mutation, answer, nowMs)
     expected.mutation = undefined
-    const at = whole ? visibleEnd : (merged?.upTo ?? seenTo)
-    const head = answer !== undefined && split.refusedCount > 0 ? mergeAnswer(split, answer, throttleMs) : merged?.head
-    if (head !== undefined) this.#answer.replace(at, head)
     this.#answer.skimming = false
-    return this.#account.passedTo(at)
+    if (!isRefusing) return this.#account.passedTo(whole ? visibleEnd : seenTo)
+    const { head, upTo } =
+      answer === undefined
+        ? mergeHead(split, bytes, from, visibleEnd, throttleMs)
+        : { head: mergeAnswer(split, answer, throttleMs), upTo: visibleEnd }
+    this.#answer.replace(upTo, head)
+    return this.#account.passedTo(upTo)
   }
 }

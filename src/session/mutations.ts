@@ -112,8 +112,8 @@ export function mergeAnswer(split: MutationSplit, answer: Uint8Array, throttleMs
 /**
  * As `mergeAnswer`, for an answer too long to be awaited (CreateTopics tells every topic's configuration): the refused topics come
  * first, and the rest of the answer follows as it is. All versions that may be refused begin with the throttle time and the list.
- * @param from where the answer's frame begins
- * @returns what takes the place of `bytes[from, upTo)`; undefined while the head is not all there
+ * @param from where the answer's frame begins; its head is in sight (`hasHead`)
+ * @returns what takes the place of `bytes[from, upTo)`
  */
 export function mergeHead(
   split: MutationSplit,
@@ -121,12 +121,10 @@ export function mergeHead(
   from: number,
   to: number,
   throttleMs: number,
-): { readonly head: Uint8Array; readonly upTo: number } | undefined {
+): { readonly head: Uint8Array; readonly upTo: number } {
   const { apiKey, version } = split
   const bodyAt = responseBodyOffset(bytes, from, to, apiKey, version)
-  if (bodyAt < 0 || to - bodyAt < THROTTLE_BYTES) return undefined
-  const count = readCount(bytes, bodyAt + THROTTLE_BYTES, to)
-  if (count === undefined) return undefined
+  const count = readCount(bytes, bodyAt + THROTTLE_BYTES, to)!
   const refused = encode(schemaOf(apiKey, 'response'), version, { [resultsName(apiKey)]: refusedResults(split) })
   const own = readCount(refused, THROTTLE_BYTES, refused.length)!
   const entries = refused.subarray(own.end, refused.length - 1) // without the tags at the end
@@ -140,6 +138,12 @@ export function mergeHead(
   head.set(newCount, bodyAt - from + THROTTLE_BYTES)
   head.set(entries, head.length - entries.length)
   return { head, upTo: count.end }
+}
+
+/** Whether so much of an answer is in sight that `mergeHead` may be asked. */
+export function hasHead({ apiKey, version }: MutationSplit, bytes: Uint8Array, from: number, to: number): boolean {
+  const bodyAt = responseBodyOffset(bytes, from, to, apiKey, version)
+  return bodyAt >= 0 && readCount(bytes, bodyAt + THROTTLE_BYTES, to) !== undefined
 }
 
 /**

@@ -18,7 +18,7 @@ import { commitsOffsets, isFetch } from './api-kinds.ts'
 import { BodyWatch } from './body-watch.ts'
 import type { ClientSeries } from './client-book.ts'
 import { apiSlot } from './counters.ts'
-import { fetchLimitsBytes, lowerFetchLimits } from './fetch-limits.ts'
+import { FetchLimits } from './fetch-limits.ts'
 import { ClientRefused, FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
 import { FrameLook } from './frame-look.ts'
 import type { Mutation } from './mutations.ts'
@@ -40,11 +40,14 @@ export class RequestStream {
   readonly #head: RequestHead = new RequestHead()
   readonly #look: FrameLook
   readonly #watch: BodyWatch
+  readonly #fetchLimits: FetchLimits = new FetchLimits()
   readonly #wholes: WholeRequests
 
   // The frame that is passing.
   #bodyLeft = 0
   #swallowed = false
+  /** Of a Fetch: its limits are in sight, in the present chunk. */
+  #seesFetchLimits = false
   #client: ClientSeries | undefined
 
   constructor(parts: SessionParts) {
@@ -193,7 +196,7 @@ export class RequestStream {
       this.stop = 'window_full'
       return from
     }
-    if (!this.#wholeEnough(from, to)) return from
+    if (!this.#wholeEnough(bytes, view, from, to)) return from
     const refusal = this.#parts.clientLogin.refusal(this.#head.apiKey)
     if (refusal !== undefined) throw new ClientRefused('client_login_failed', refusal)
     this.#parts.facts.sawClientId(bytes, this.#head.clientIdOffset, this.#head.clientIdLength)
@@ -223,13 +226,22 @@ export class RequestStream {
   }
 
   /** Some requests are looked into before they go on: the short ones whole, a Fetch up to its limits. */
-  #wholeEnough(from: number, to: number): boolean {
+  #wholeEnough(bytes: Uint8Array, view: DataView, from: number, to: number): boolean {
     const { apiKey, frameBytes, bodyOffset, apiVersion } = this.#head
     if (isInspected(apiKey)) return frameBytes > INSPECT_BYTES_MAX || to - from >= frameBytes
-    if (apiKey === API_KEY.Fetch && bodyOffset >= 0) {
-      return to - bodyOffset >= fetchLimitsBytes(apiVersion) || to - from >= frameBytes
-    }
-    return true
+    if (!isFetch(apiKey) || bodyOffset < 0) return true
+    const frameEnd = from + frameBytes
+    const visibleEnd = Math.min(to, frameEnd)
+    this.#seesFetchLimits = this.#fetchLimits.find(
+      apiKey,
+      apiVersion,
+      bytes,
+      view,
+      bodyOffset,
+      visibleEnd,
+      frameEnd - bodyOffset,
+    )
+    return this.#seesFetchLimits || to - from >= Math.min(frameBytes, INSPECT_BYTES_MAX)
   }
 
   /** The frame goes: count it, patch it, set up what watches its body, and take its head. */
@@ -248,7 +260,7 @@ export class RequestStream {
     this.#client = client
     this.#parts.totals.requests++
     if (head.apiKey === API_KEY.Produce) this.#watch.produce(head, this.#bodyLeft, this.#look.tellsTopics, client)
-    else if (isFetch(head.apiKey)) return this.#passFetch(view, from, at, frameEnd, to, nowMs)
+    else if (isFetch(head.apiKey)) return this.#passFetch(view, from, at, frameEnd, nowMs)
     else if (isInspected(head.apiKey) && to >= frameEnd) return this.#inspect(bytes, frameEnd, nowMs)
     else if (this.#look.mutation !== undefined) return this.#mutate(this.#look.mutation, frameEnd, nowMs)
     else if (commitsOffsets(head.apiKey)) this.#watch.commit(head, this.#bodyLeft, this.#look.group, nowMs)
@@ -257,9 +269,9 @@ export class RequestStream {
   }
 
   /** A Fetch goes, with what has been looked at of it; returns up to where. */
-  #passFetch(view: DataView, from: number, bodyAt: number, frameEnd: number, to: number, nowMs: number): number {
+  #passFetch(view: DataView, from: number, bodyAt: number, frameEnd: number, nowMs: number): number {
     const { fetchSeenBytes } = this.#look
-    if (this.#head.apiKey === API_KEY.Fetch) this.#patchFetch(view, frameEnd, to, nowMs)
+    this.#lowerFetch(view, nowMs)
     const at = Math.max(bodyAt, from + fetchSeenBytes)
     this.#bodyLeft = frameEnd - at
     this.#watch.fetch(this.#head, this.#bodyLeft, fetchSeenBytes > 0, nowMs)
@@ -267,14 +279,12 @@ export class RequestStream {
     return at
   }
 
-  #patchFetch(view: DataView, frameEnd: number, to: number, nowMs: number): void {
+  #lowerFetch(view: DataView, nowMs: number): void {
     const { charge } = this.#admission
-    const { bodyOffset, apiVersion } = this.#head
-    if (charge.empty || bodyOffset < 0) return
-    if (bodyOffset + fetchLimitsBytes(apiVersion) > Math.min(to, frameEnd)) return
+    if (charge.empty || !this.#seesFetchLimits) return
     const { estimates } = this.#parts
     estimates.fetchBytesMax = charge.fetchBytesMax(estimates.bytesPerFetchedRecord)
-    lowerFetchLimits(view, bodyOffset, apiVersion, estimates.fetchBytesMax, this.#admission.heldMs(nowMs))
+    this.#fetchLimits.lower(view, estimates.fetchBytesMax, this.#admission.heldMs(nowMs))
   }
 
   /** A short request that is here whole: ApiVersions and the SASL ones. */

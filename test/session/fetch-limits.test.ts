@@ -195,6 +195,27 @@ describe('a limited Fetch', () => {
 })
 
 describe('a limited ShareFetch', () => {
+  for (const version of versionsOf('ShareFetch')) {
+    test(`v${version}: is asked to bring what the bucket can bear, and to wait as much less as it was held`, () => {
+      const body = { groupId: 'g', memberId: 'm'.repeat(300), maxWaitMs: 700, minBytes: 5_000, maxBytes: 1_000_000 }
+      const frame = request('ShareFetch', version, { ...body, maxRecords: 500 })
+      for (const pieceBytes of [1, 20, 1000]) {
+        const got = new Rig(SLOW).client(...chunksOf(frame, pieceBytes)).sentToBroker()
+        assert.equal(got.length, frame.length)
+        assert.deepEqual(decodeRequest(got).value, { ...decodeRequest(frame).value, minBytes: 1000, maxBytes: 1000 })
+      }
+      const rig = asJava(SLOW)
+        .client(frame)
+        .broker(answer('ShareFetch', version, { errorMessage: 'm'.repeat(1400) }))
+      rig.sentToBroker()
+      rig.client(request('ShareFetch', version, body, { correlationId: 2 }))
+      const owedMs = rig.session.wakeAtMs - rig.nowMs
+      assert.ok(owedMs > 400 && owedMs < 700)
+      rig.pass(owedMs)
+      assert.ok(Math.abs(Number(limitsOf(rig.sentToBroker())['maxWaitMs']) - (700 - owedMs)) <= 1)
+    })
+  }
+
   test('is charged by its answer and stamped', () => {
     for (const version of versionsOf('ShareFetch')) {
       const sent = answer('ShareFetch', version, { errorMessage: 'x'.repeat(2500) })

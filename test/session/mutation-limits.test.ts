@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type ApiName, decodeRequest, type Struct } from 'kafka-protocol-codec'
-import { MUTATION_COST_MAX } from '../../src/bounds.ts'
+import { MUTATION_COST_MAX, REWRITE_BYTES_MAX } from '../../src/bounds.ts'
 import { answer, chunksOf, correlationOf, framesOf, produce, readAnswer, request } from '../support/frames.ts'
 import { Rig } from '../support/rig.ts'
 import { rule, used } from '../support/rules.ts'
@@ -75,6 +75,30 @@ describe('CreateTopics', () => {
       assert.equal(rig.counters.quota('q').refusedRequests, 1)
       assert.deepEqual(rig.refusals, ['q refused 1'])
       assert.deepEqual(rig.counters.quota('q').used, used({ mutations: 15 }))
+    }
+  })
+
+  test('an answer too long to be awaited carries the refusals, and the stamp of whichever limit asks for more', () => {
+    const config = { name: 'c', value: 'v'.repeat(30_000), readOnly: false, configSource: 5, isSensitive: false }
+    const long = answer('CreateTopics', 7, {
+      throttleTimeMs: 0,
+      topics: [{ name: 'a', numPartitions: 30, replicationFactor: 1, errorCode: 0, configs: Array(10).fill(config) }],
+    })
+    assert.ok(long.length > REWRITE_BYTES_MAX)
+    for (const [requests, throttleMs] of [
+      [100, 2000],
+      [0.1, 3000], // the longest that the client bears
+    ] as const) {
+      const rules = [...RULES, rule({ requests }, { name: 'r' })]
+      const rig = new Rig({ rules }).client(create({ a: 30, b: 1 }))
+      for (const chunk of chunksOf(long, 100_000)) rig.broker(chunk)
+      assert.deepEqual(told(rig.sentToClient()), [
+        throttleMs,
+        [
+          ['b', REFUSED],
+          ['a', 0],
+        ],
+      ])
     }
   })
 

@@ -16,6 +16,7 @@ import { TopicBook } from '../../src/cluster/topic-book.ts'
 import { changesOf, mayRefuse, totalCost } from '../../src/session/mutation-costs.ts'
 import {
   costDifference,
+  hasHead,
   type MutationSplit,
   mergeAnswer,
   mergeHead,
@@ -316,8 +317,8 @@ function mergeStreamed(split: MutationSplit, frame: Uint8Array, throttleMs: numb
   const chunk = new Uint8Array(frame.length + 5)
   chunk.set(frame, 5)
   for (let to = 5 + 8; to <= chunk.length; to++) {
+    if (!hasHead(split, chunk, 5, to)) continue
     const merged = mergeHead(split, chunk, 5, to, throttleMs)
-    if (merged === undefined) continue
     assert.ok(merged.upTo <= to)
     return new Uint8Array([...merged.head, ...chunk.subarray(merged.upTo)])
   }
