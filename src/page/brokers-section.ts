@@ -10,7 +10,7 @@ export function brokersSection({ brokers, listen }: StatusDocument): Html {
 ${
   brokers.length === 0
     ? html`<p class="empty">No broker is known yet.</p>`
-    : html`<div class="scroll" role="region" aria-labelledby="brokers" tabindex="0"><table class="narrow">
+    : html`<div class="scroll" role="region" aria-label="Table of brokers" tabindex="0"><table class="narrow">
 <caption class="unseen">Brokers, and the local ports that stand for them</caption>
 <thead><tr><th scope="col" class="number">Node</th><th scope="col">Address</th><th scope="col" class="number">Local port</th><th scope="col">State</th></tr></thead>
 <tbody>${brokers.map(

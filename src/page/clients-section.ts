@@ -48,7 +48,7 @@ export function clientsSection(status: StatusDocument, address: PageAddress): Ht
 <h2 id="clients">Clients <span class="number-of">${formatCount(counts.matching)}${counts.matching !== counts.known && ` of ${formatCount(counts.known)}`}</span></h2>
 ${address.fault !== undefined && html`<p class="trouble">${address.fault}</p>`}
 ${filterForm(address)}
-<div class="scroll" role="region" aria-labelledby="clients" tabindex="0">
+<div class="scroll" role="region" aria-label="Table of clients" tabindex="0">
 <table class="clients">
 <caption class="unseen">Clients, ${address.status.order === 'asc' ? 'ascending' : 'descending'} by ${titleOf(address)}. Headings sort.</caption>
 <thead><tr>${COLUMNS.map((column) => heading(column, address))}</tr></thead>

@@ -20,7 +20,7 @@ export function quotasSection({ quotas, history }: StatusDocument, address: Page
 ${
   quotas.length === 0
     ? html`<p class="empty">There are none: nothing is limited.</p>`
-    : html`<div class="scroll" role="region" aria-labelledby="quotas" tabindex="0"><table>
+    : html`<div class="scroll" role="region" aria-label="Table of quotas" tabindex="0"><table>
 <caption class="unseen">Quotas, and what is used of them now</caption>
 <thead><tr><th scope="col">Quota</th><th scope="col" class="number">Limit</th><th scope="col">Each</th><th scope="col" class="use">Fullest bucket</th><th scope="col" class="number">All use</th><th scope="col" class="spark-cell">15 minutes</th><th scope="col" class="number">Clients limited</th><th scope="col" class="number">Throttle</th><th scope="col">So far</th></tr></thead>
 <tbody>${rows.map((quota) => row(quota, history, address))}</tbody></table></div>`
