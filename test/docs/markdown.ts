@@ -1,0 +1,69 @@
+/** What tests ask of the pages in Markdown: their links, their anchors, their blocks of code. */
+
+interface Block {
+  /** Of its first line, from 1. */
+  readonly line: number
+  readonly text: string
+}
+
+interface Link {
+  readonly line: number
+  /** As written: a path, an anchor, or both. */
+  readonly target: string
+}
+
+/** Blocks that are marked as YAML, without the indentation that they have in a list. */
+export function yamlBlocks(document: string): Block[] {
+  return [...document.matchAll(/^( *)```ya?ml\n(.*?)^ *```$/gmsu)].map(({ 1: indent = '', 2: text = '', index }) => ({
+    line: lineAt(document, index) + 1,
+    text: text.replaceAll(new RegExp(`^${indent}`, 'gmu'), ''),
+  }))
+}
+
+/** Links and pictures to somewhere in this repository. */
+export function relativeLinks(document: string): Link[] {
+  const prose = withoutCode(document)
+  const found = [...prose.matchAll(/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)|<(?:img|source)[^>]+?src(?:set)?="([^"]+)"/gu)]
+  return found
+    .map(({ 1: link, 2: picture, index }) => ({ line: lineAt(prose, index), target: link ?? picture ?? '' }))
+    .filter(({ target }) => !/^[a-z]+:/u.test(target))
+}
+
+/** The anchors of a page's headings, as GitHub makes them. */
+export function anchorsOf(document: string): Set<string> {
+  const seen = new Map<string, number>()
+  const anchors = new Set<string>()
+  for (const [, heading = ''] of withoutFences(document).matchAll(/^#{1,6} +(.+?) *#*$/gmu)) {
+    const anchor = slug(heading)
+    const times = seen.get(anchor) ?? 0
+    seen.set(anchor, times + 1)
+    anchors.add(times === 0 ? anchor : `${anchor}-${times}`)
+  }
+  for (const [, id = ''] of document.matchAll(/<a (?:id|name)="([^"]+)">/gu)) anchors.add(id)
+  return anchors
+}
+
+function slug(heading: string): string {
+  const text = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/gu, '$1')
+  return text
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, '')
+    .replaceAll(' ', '-')
+}
+
+/** Blanked, so that lines keep their numbers. */
+function withoutFences(document: string): string {
+  return document.replaceAll(/^ *(```|~~~).*?^ *\1 *$/gmsu, blank)
+}
+
+function withoutCode(document: string): string {
+  return withoutFences(document).replaceAll(/(`+)[^`].*?\1/gu, blank)
+}
+
+function blank(code: string): string {
+  return code.replaceAll(/[^\n]/gu, ' ')
+}
+
+function lineAt(document: string, index: number): number {
+  return document.slice(0, index).split('\n').length
+}
