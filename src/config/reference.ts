@@ -75,7 +75,7 @@ The file is watched (\`--no-watch\` or \`SLUICE_WATCH=off\` stops that): a new t
 whole or not at all. SIGHUP and \`POST /api/reload\` (from this machine only) do the same at once. While the file has faults the
 quotas in force stay: each fault is logged with its place, \`sluice_config_valid\` is 0, and \`/readyz\` shows them under
 \`config\` but stays 200, because what runs still works. A file that is empty is a fault: no quota is lifted by a writer that
-stopped half-way. \`upstream\`, \`listen\`, \`admin\`, \`labels\`, \`metrics\` and \`limits\` need a restart.
+stopped half-way. \`upstream\`, \`listen\`, \`admin\`, \`labels\`, \`metrics\`, \`limits\` and \`followKafka\` need a restart.
 `
 
 function renderSettings(): string {

@@ -53,7 +53,7 @@ const BY_LIBRARY: Readonly<Record<string, typeof ANY>> = {
     smallProduces: 'linger_ms (0) and batch_size (16 kB) larger: more records in a request',
     smallFetches: 'fetch_min_bytes (1) and fetch_max_wait_ms (500 ms) larger',
     throttled:
-      'buffer_memory (32 MB) bounds what waits in the client, then send() blocks for max_block_ms (60 s); delivery_timeout_ms (120 s) has to exceed the wait',
+      'nothing bounds what waits in a producer of kafka-python 3 (before: buffer_memory): await futures, or flush(), every so many records; delivery_timeout_ms (120 s) has to exceed the wait',
   },
   platformatic: {
     smallProduces: 'more messages in one send()',
