@@ -30,8 +30,8 @@ const STOP_MAX_MS = 40_000
 export interface SluiceOptions {
   /** Where it forwards to: a cluster that runs, or its addresses. */
   readonly upstream: KafkaCluster | string
-  /** `quotas:` of the configuration file. */
-  readonly quotas?: readonly object[]
+  /** `quotas:` of the configuration file: a list, or a mapping with `followKafka`. */
+  readonly quotas?: object
   /** More of the configuration file, in its own words; its keys replace ours. */
   readonly config?: Readonly<Record<string, unknown>>
   /** Flags of `run` on top. */
@@ -59,7 +59,7 @@ export interface RunningSluice {
   /** `/api/status`. */
   status(): Promise<SluiceStatus>
   /** Writes new quotas and reloads (SIGHUP); returns when they are in force. */
-  reload(quotas: readonly object[]): Promise<void>
+  reload(quotas: object): Promise<void>
   /** Drains it and looks whether all was well. Called by itself at the test's end; a second call does nothing. */
   stop(): Promise<void>
 }
@@ -144,7 +144,7 @@ class SluiceProcess implements RunningSluice {
     return (await fetch(`${this.adminUrl}/api/status`)).json() as ReturnType<RunningSluice['status']>
   }
 
-  async reload(quotas: readonly object[]): Promise<void> {
+  async reload(quotas: object): Promise<void> {
     const reloads = (): number => this.logs.filter(({ msg }) => msg === 'configuration reloaded').length
     const before = reloads()
     await this.#writeConfig(quotas)
@@ -161,7 +161,7 @@ class SluiceProcess implements RunningSluice {
     return join(this.#directory, 'sluice.yaml')
   }
 
-  async #writeConfig(quotas: readonly object[]): Promise<void> {
+  async #writeConfig(quotas: object): Promise<void> {
     const { upstream, config = {} } = this.#options
     const document = {
       upstream: { bootstrap: typeof upstream === 'string' ? upstream : upstream.bootstrap },
