@@ -47,6 +47,8 @@ const DASHES = ['none', '9 4', '3 3', '12 4 3 4'] as const
 /** About what a character of the legend's font takes. */
 const CHARACTER_WIDTH = 7.1
 const LEGEND_SAMPLE = 34
+/** From a level to the middle of its label. */
+const LABEL_RISE = 11
 
 /** The whole file. */
 export function drawChart(chart: Chart): string {
@@ -105,9 +107,22 @@ function drawPanel(chart: Chart, panel: ChartPanel, index: number): string[] {
     }),
     ...panel.levels.flatMap(({ value, label }) => [
       `<line class="level" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${round(y(value))}" y2="${round(y(value))}"/>`,
-      text(WIDTH - RIGHT - 6, y(value) - 6, label, 'end halo'),
+      isRightFreer(chart.seconds, panel, value, label, most)
+        ? text(WIDTH - RIGHT - 6, y(value) - 6, label, 'end halo')
+        : text(LEFT + 6, y(value) - 6, label, 'halo'),
     ]),
   ]
+}
+
+/** Whether the lines keep farther from a level's label at its right end than at its left one. */
+function isRightFreer(seconds: number, { lines }: ChartPanel, value: number, label: string, most: number): boolean {
+  const part = (label.length * CHARACTER_WIDTH) / PLOT_WIDTH
+  const middle = value + (most * LABEL_RISE) / PANEL_HEIGHT
+  const nearest = (from: number, to: number): number => {
+    const near = lines.flatMap(({ points }) => points.filter(([second]) => second >= from && second <= to))
+    return Math.min(...near.map(([, one]) => Math.abs(one - middle)))
+  }
+  return nearest(seconds * (1 - part), seconds) >= nearest(0, seconds * part)
 }
 
 function drawMoment(x: number, top: number, bottom: number, label: string | undefined): string[] {
