@@ -100,8 +100,9 @@ function beginOf({ validFrom }: X509Certificate): number {
   return Date.parse(validFrom)
 }
 
+/** As it was meant: it begins earlier, for clocks that are behind. */
 function lifeOf({ validFrom, validTo }: X509Certificate): number {
-  return Date.parse(validTo) - Date.parse(validFrom)
+  return Date.parse(validTo) - Date.parse(validFrom) - CLOCK_SKEW_MS
 }
 
 function leftOf({ validTo }: X509Certificate, nowMs: number): number {

@@ -16,7 +16,9 @@ import { type Container, containerSchema, volumeSchema } from './pod.ts'
 import { variablesFor } from './sidecar.ts'
 import { composeConfig, UNKNOWN_KAFKA } from './sidecar-config.ts'
 
-const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
+const LIFETIME_MS = 30 * 24 * HOUR_MS
+const AUTHORITY_LIFETIME_MS = 365 * 24 * HOUR_MS
 
 /** Made here and kept in a Secret, or files that somebody else keeps. */
 export type CertificateSource =
@@ -168,6 +170,12 @@ function certificateFaults({ certificate: given }: Document): DocumentFault[] {
     return [{ path: ['certificate'], message: `either ${FILE_KEYS.join(' and ')}, or ${OWN_KEYS.join(', ')}` }]
   }
   const needed: readonly (keyof typeof given)[] = isFiles ? FILE_KEYS : OWN_KEYS
+  const { lifetime = LIFETIME_MS, authorityLifetime = AUTHORITY_LIFETIME_MS } = given
+  if (lifetime < HOUR_MS) return [{ path: ['certificate', 'lifetime'], message: 'at least 1h' }]
+  if (authorityLifetime < 3 * lifetime) {
+    const message = 'at least three times the lifetime of certificates, or one would outlive who signed it'
+    return [{ path: ['certificate', 'authorityLifetime'], message }]
+  }
   return needed
     .filter((key) => given[key] === undefined)
     .map((key) => ({ path: ['certificate'], message: `${key} is missing` }))
@@ -182,7 +190,7 @@ function certificateOf({ certificate: given }: Document): CertificateSource {
     secret: { namespace, name },
     webhookConfiguration,
     names,
-    lifetimeMs: given.lifetime ?? 30 * DAY_MS,
-    authorityLifetimeMs: given.authorityLifetime ?? 365 * DAY_MS,
+    lifetimeMs: given.lifetime ?? LIFETIME_MS,
+    authorityLifetimeMs: given.authorityLifetime ?? AUTHORITY_LIFETIME_MS,
   }
 }

@@ -83,6 +83,13 @@ sidecar: { name: s, env: [{ name: SLUICE_ADMIN, value: x }] }
   assert.deepEqual(faultsOf(INJECTOR_FILE.replace(/^certificate:.*$/m, 'certificate: { keyFile: x }')), [
     'injector.yaml:1:14: certificate: certFile is missing',
   ])
+  const lived = (lifetimes: string): readonly string[] =>
+    faultsOf(INJECTOR_FILE.replace('names:', `${lifetimes}, names:`)).map((fault) => fault.replace(/^[^ ]+ /, ''))
+  assert.deepEqual(lived('lifetime: 5m'), ['certificate.lifetime: at least 1h'])
+  assert.match(
+    lived('lifetime: 10d, authorityLifetime: 20d')[0]!,
+    /^certificate.authorityLifetime: at least three times/,
+  )
   assert.match(faultsOf('a: [')[0]!, /^injector.yaml:1:5: /)
 })
 

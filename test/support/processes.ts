@@ -66,8 +66,8 @@ export class LineProcess {
     clearTimeout(timer)
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL')
+  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.#child.kill(signal)
   }
 }
 
