@@ -13,7 +13,6 @@ import { loadInjectorFile } from '../../src/injector/injector-file.ts'
 import type { Pod } from '../../src/injector/pod.ts'
 import { applyPatch } from '../support/injector-scene.ts'
 import { CHART, type KubeManifest, libraryChart, manifestsOf, render, requireHelm, tool } from './helm.ts'
-import { VALUES_SCHEMA, valuesSchema } from './values-schema.ts'
 
 const GOLDEN = join(import.meta.dirname, 'golden')
 const INJECTOR = ['--set', 'injector.enabled=true', '--set', 'injector.defaults.upstream=kafka-0.kafka:9092']
@@ -32,11 +31,6 @@ function find(manifests: readonly KubeManifest[], kind: string, name: RegExp): K
   assert.ok(found, `there is no ${kind} ${name}`)
   return found
 }
-
-test('values.schema.json has the schema of the configuration and the names of annotations (npm run docs:chart)', () => {
-  const text = readFileSync(VALUES_SCHEMA, 'utf8')
-  assert.equal(text, valuesSchema(text), 'run: npm run docs:chart')
-})
 
 describe('helm', () => {
   test('lint finds nothing, whatever is on', async (t) => {
