@@ -424,6 +424,15 @@ export const SEQUENCES_MAX = 16_384
 /** A connection that has spoken of more partitions than are kept for one begins anew, at most this often: those of today are likely fewer. */
 export const PARTITION_ENTRIES_RENEW_MS = 60_000
 
+/** Members of one group that are told apart behind one sluice. */
+export const GROUP_MEMBERS_MAX = 1_000
+
+/** Signs of a rebalance that are older than this have come to nothing: longer than any library gives its members to join again (300 s). */
+export const REBALANCE_SIGN_MAX_MS = 600_000
+
+/** Partitions of the cluster whose state is known, 9 bytes each. */
+export const CLUSTER_PARTITIONS_MAX = 100_000
+
 // Injector
 
 /** Names in one annotation of a pod. */

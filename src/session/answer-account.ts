@@ -91,6 +91,7 @@ export class AnswerAccount {
   finish(): void {
     const { expected, nowMs } = this.#answer
     if (isFetch(expected.apiKey)) this.#fetched(expected, nowMs)
+    else if (expected.group !== undefined) this.#parts.groupWatch.answered(expected, this.#answer.sink, nowMs)
     this.#parts.inFlight.shift()
     this.#parts.age.answerDelivered(nowMs)
   }

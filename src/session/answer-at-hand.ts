@@ -49,7 +49,7 @@ export class AnswerAtHand {
 
   constructor(parts: SessionParts) {
     this.#parts = parts
-    this.sink = new AnswerSink(parts.context.topics)
+    this.sink = new AnswerSink(parts.context.topics, parts.context.series.partitions)
   }
 
   /** A chunk is taken, from `from` on. */
@@ -58,6 +58,7 @@ export class AnswerAtHand {
     this.bytes = bytes
     this.view = view
     this.nowMs = nowMs
+    this.sink.nowMs = nowMs
     this.sink.wallMs = nowMs + this.#parts.context.epochMs
     this.#runFrom = from
   }

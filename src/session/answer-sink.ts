@@ -4,23 +4,33 @@ import type { TopicBook } from '../cluster/topic-book.ts'
 import type { CommitFollower } from './commit-follower.ts'
 import type { FetchFollower } from './fetch-follower.ts'
 import type { GroupSeries } from './group-series.ts'
+import { PartitionLearner } from './learn-partitions.ts'
 import { TopicLearner } from './learn-topics.ts'
+import type { PartitionBook } from './partition-book.ts'
 import type { PartitionCursor } from './partition-entries.ts'
 import {
   W_ANSWER_PARTITION,
   W_ANSWER_TOPIC,
   W_ANSWER_TOPIC_ID,
+  W_ASSIGNMENT,
   W_CREATED_PARTITIONS,
   W_ENDPOINT_TYPE,
   W_ERROR,
+  W_GENERATION,
   W_GONE_NAME,
   W_HIGH_WATERMARK,
   W_HOST,
+  W_IN_SYNC,
+  W_LEADER,
+  W_LEADER_EPOCH,
   W_MARKER,
+  W_MEMBER,
   W_NODE_ID,
   W_NODES,
+  W_PARTITION,
   W_PORT,
   W_RECORDS,
+  W_REPLICAS,
   W_THROTTLE,
   W_TOPIC_ID,
   W_TOPIC_NAME,
@@ -66,14 +76,22 @@ export class AnswerSink implements SkimSink {
   cursor: PartitionCursor | undefined
   fetches: FetchFollower | undefined
   commits: CommitFollower | undefined
+  /** Of an answer to a member of a group. */
+  error = 0
+  generation = 0
+  assigns = false
+  member = ''
+  readonly #partitions: PartitionLearner | undefined
   /** Of an answer with data: whose group is told how old it is, by this clock. */
   group: GroupSeries | undefined
   wallMs = 0
+  nowMs = 0
   readonly #topics: TopicLearner | undefined
 
-  /** @param topics where to write down what answers say of topics */
-  constructor(topics?: TopicBook) {
+  /** Where to write down what answers say of topics, and of their partitions. */
+  constructor(topics?: TopicBook, partitions?: PartitionBook) {
     this.#topics = topics === undefined ? undefined : new TopicLearner(topics)
+    this.#partitions = partitions === undefined ? undefined : new PartitionLearner(partitions)
   }
 
   /** For a new answer, or one that is looked at again from its start. */
@@ -88,7 +106,11 @@ export class AnswerSink implements SkimSink {
     this.tagAt = -1
     this.countAt = -1
     this.count = 0
+    this.error = 0
+    this.generation = 0
+    this.assigns = false
     this.#topics?.reset()
+    this.#partitions?.reset()
   }
 
   value(field: number, value: number, offset: number): void {
@@ -98,9 +120,7 @@ export class AnswerSink implements SkimSink {
         this.throttleMs = value
         return
       case W_ERROR:
-        if (value !== 0) this.errors.push(value)
-        this.#topics?.error(value)
-        this.commits?.result(value)
+        this.#errorCode(value)
         return
       case W_NODE_ID:
         if (!this.markerSeen) this.#endpoint(value)
@@ -131,6 +151,44 @@ export class AnswerSink implements SkimSink {
       case W_HIGH_WATERMARK:
         this.fetches?.highWatermark(value)
         return
+      case W_GENERATION:
+        this.generation = value
+        return
+      case W_ASSIGNMENT:
+        this.assigns = value >= 0
+        return
+      default:
+        this.#ofPartition(field, value)
+    }
+  }
+
+  #errorCode(code: number): void {
+    if (code !== 0) {
+      this.errors.push(code)
+      if (this.error === 0) this.error = code
+    }
+    this.#topics?.error(code)
+    this.#partitions?.error(code)
+    this.commits?.result(code)
+  }
+
+  #ofPartition(field: number, value: number): void {
+    switch (field) {
+      case W_PARTITION:
+        this.#partitions?.partition(value)
+        return
+      case W_LEADER:
+        this.#partitions?.leader(value)
+        return
+      case W_LEADER_EPOCH:
+        this.#partitions?.epoch(value)
+        return
+      case W_REPLICAS:
+        this.#partitions?.replicas(value)
+        return
+      case W_IN_SYNC:
+        this.#partitions?.inSync(value, this.nowMs)
+        return
       default:
     }
   }
@@ -142,12 +200,16 @@ export class AnswerSink implements SkimSink {
         return
       case W_TOPIC_NAME:
         this.#topics?.name(bytes, offset, length)
+        this.#partitions?.topic(bytes, offset, length)
         return
       case W_TOPIC_ID:
         this.#topics?.id(bytes, offset)
         return
       case W_GONE_NAME:
         this.#topics?.goneName(bytes, offset, length)
+        return
+      case W_MEMBER:
+        this.member = decoder.decode(bytes.subarray(offset, offset + length))
         return
       case W_ANSWER_TOPIC:
       case W_ANSWER_TOPIC_ID:

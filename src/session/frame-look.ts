@@ -27,7 +27,8 @@ export class FrameLook {
   #groupAgainBytes = 0
   #topicsAgainBytes = 0
   readonly #parts: SessionParts
-  readonly #groups: GroupPeek = new GroupPeek()
+  /** What is seen of a request that names its group. */
+  readonly groups: GroupPeek = new GroupPeek()
 
   constructor(parts: SessionParts) {
     this.#parts = parts
@@ -69,14 +70,14 @@ export class FrameLook {
     if (to - from < this.#groupAgainBytes) return this.#groupAgainBytes === Number.POSITIVE_INFINITY
     const frameEnd = from + frameBytes
     const visibleEnd = Math.min(to, frameEnd)
-    const seen = this.#groups.look(apiKey, apiVersion, bytes, view, bodyOffset, visibleEnd, frameEnd - bodyOffset)
-    const { complete, group } = this.#groups
+    const seen = this.groups.look(apiKey, apiVersion, bytes, view, bodyOffset, visibleEnd, frameEnd - bodyOffset)
+    const { complete, group } = this.groups
     this.#groupAgainBytes = againBytes(seen === 'none' || complete, from, to, frameBytes)
     if (this.#groupAgainBytes < Number.POSITIVE_INFINITY) return false
     if (seen !== 'seen') return true
     if (complete && group !== '') this.group = group
-    this.isJoin = this.#groups.isJoin
-    this.#parts.facts.sawGroups(this.#groups.groups, this.#groups.isLeave, nowMs)
+    this.isJoin = this.groups.isJoin
+    this.#parts.facts.sawGroups(this.groups.groups, this.groups.isLeave, nowMs)
     return true
   }
 

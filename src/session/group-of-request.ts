@@ -17,22 +17,33 @@ import {
 /** Where an API names its group, and what tells a join or a leave. */
 interface GroupFields {
   readonly group: string
-  /** '' in a JoinGroup: a member that joins anew. */
+  /** Of the member that asks; '' in a JoinGroup: it joins anew. */
   readonly memberId?: string
   /** 0: joins anew (KIP-848); −1, −2: leaves. */
   readonly memberEpoch?: string
   readonly leaves?: true
+  /** Of members that leave, from some version on. */
+  readonly leaver?: string
+  readonly reason?: string
+  /** The partitions that a member says it has. */
+  readonly owned?: string
 }
 
-const HEARTBEAT: GroupFields = { group: 'groupId', memberEpoch: 'memberEpoch' }
+const HEARTBEAT: GroupFields = {
+  group: 'groupId',
+  memberId: 'memberId',
+  memberEpoch: 'memberEpoch',
+  owned: 'topicPartitions',
+}
+const MEMBER: GroupFields = { group: 'groupId', memberId: 'memberId' }
 const NAMES: GroupFields = { group: 'groupId' }
 
 /** A coordinator's look-up (FindCoordinator) or what tools ask about groups (DescribeGroups …) is no sign of belonging to one. */
 const FIELDS: Readonly<Partial<Record<ApiName, GroupFields>>> = {
-  JoinGroup: { group: 'groupId', memberId: 'memberId' },
-  SyncGroup: NAMES,
-  Heartbeat: NAMES,
-  LeaveGroup: { group: 'groupId', leaves: true },
+  JoinGroup: MEMBER,
+  SyncGroup: MEMBER,
+  Heartbeat: MEMBER,
+  LeaveGroup: { ...MEMBER, leaves: true, leaver: 'members.memberId', reason: 'members.reason' },
   OffsetCommit: NAMES,
   OffsetFetch: NAMES,
   TxnOffsetCommit: NAMES,
@@ -54,6 +65,9 @@ function fieldsByKey(): (GroupFields | undefined)[] {
 const W_GROUP = 0
 const W_MEMBER_ID = 1
 const W_MEMBER_EPOCH = 2
+const W_LEAVER = 5
+const W_REASON = 6
+const W_OWNED = 7
 /** OffsetFetch v8+ asks for several groups at once. */
 const W_GROUPS = 3
 const W_ONE_OF_GROUPS = 4
@@ -66,8 +80,9 @@ function planOf(apiKey: number, version: number, fields: GroupFields): SkimPlan 
   if (known !== undefined) return known
   const schema = apiSchema(apiKey)?.request
   if (schema === undefined || !inRange(version, schema.versions)) return undefined
-  const { group, memberId = '', memberEpoch = '' } = fields
-  const plan = compileSkim(schema, version, [group, memberId, memberEpoch, 'groups', `groups.${group}`])
+  const { group, memberId = '', memberEpoch = '', leaver = '', reason = '', owned = '' } = fields
+  const several = ['groups', `groups.${group}`]
+  const plan = compileSkim(schema, version, [group, memberId, memberEpoch, ...several, leaver, reason, owned])
   plans[apiKey] ??= []
   plans[apiKey][version] = plan
   return plan
@@ -90,6 +105,13 @@ export type GroupLook = 'seen' | 'more' | 'none'
 export class GroupPeek implements SkimSink {
   /** The groups that the request names: one, but for OffsetFetch v8+. */
   readonly groups: string[] = []
+  /** The member that asks, or leaves; '' where the request does not say. Of several that leave, the last. */
+  member = ''
+  /** With KIP-848: its epoch, and whether it says which partitions it has. */
+  epoch = 0
+  tells = false
+  /** Why it leaves, in its own words. */
+  reason = ''
   /** A member joins anew. */
   isJoin = false
   /** A member leaves. */
@@ -100,6 +122,10 @@ export class GroupPeek implements SkimSink {
   /** The last group as bytes, so that a heartbeat makes no string of what it says every time. */
   #lastBytes: Uint8Array = new Uint8Array(0)
   #last = ''
+  /** And the last member, likewise. */
+  #memberBytes: Uint8Array = new Uint8Array(0)
+  #member = ''
+  #isJoinGroup = false
 
   /** The only group, '' where there is none or more than one. */
   get group(): string {
@@ -122,6 +148,11 @@ export class GroupPeek implements SkimSink {
     this.isJoin = false
     this.isLeave = false
     this.complete = false
+    this.member = ''
+    this.epoch = 0
+    this.tells = false
+    this.reason = ''
+    this.#isJoinGroup = apiKey === API_KEY.JoinGroup
     const fields = FIELDS_BY_KEY[apiKey]
     const plan = fields === undefined ? undefined : planOf(apiKey, version, fields)
     if (plan === undefined) return 'none'
@@ -142,14 +173,20 @@ export class GroupPeek implements SkimSink {
   }
 
   value(field: number, value: number): void {
+    if (field === W_OWNED) this.tells = value >= 0
     if (field !== W_MEMBER_EPOCH) return
+    this.epoch = value
     this.isJoin = value === 0
     this.isLeave = value < 0
   }
 
   text(field: number, bytes: Uint8Array, offset: number, length: number): void {
-    if (field === W_MEMBER_ID) this.isJoin = length === 0
-    else if ((field === W_GROUP || field === W_ONE_OF_GROUPS) && offset >= 0 && length > 0) {
+    if (field === W_MEMBER_ID || field === W_LEAVER) {
+      if (this.#isJoinGroup) this.isJoin = length === 0
+      this.member = offset < 0 || length <= 0 ? '' : this.#memberOf(bytes, offset, length)
+    } else if (field === W_REASON) {
+      this.reason = offset < 0 ? '' : decoder.decode(bytes.subarray(offset, offset + length))
+    } else if ((field === W_GROUP || field === W_ONE_OF_GROUPS) && offset >= 0 && length > 0) {
       this.groups.push(this.#textOf(bytes, offset, length))
     }
   }
@@ -159,16 +196,24 @@ export class GroupPeek implements SkimSink {
   batch(): void {}
 
   #textOf(bytes: Uint8Array, offset: number, length: number): string {
-    if (!this.#isLast(bytes, offset, length)) {
+    if (!isSame(this.#lastBytes, bytes, offset, length)) {
       this.#lastBytes = bytes.slice(offset, offset + length)
       this.#last = decoder.decode(this.#lastBytes)
     }
     return this.#last
   }
 
-  #isLast(bytes: Uint8Array, offset: number, length: number): boolean {
-    if (length !== this.#lastBytes.length) return false
-    for (let i = 0; i < length; i++) if (bytes[offset + i] !== this.#lastBytes[i]) return false
-    return true
+  #memberOf(bytes: Uint8Array, offset: number, length: number): string {
+    if (!isSame(this.#memberBytes, bytes, offset, length)) {
+      this.#memberBytes = bytes.slice(offset, offset + length)
+      this.#member = decoder.decode(this.#memberBytes)
+    }
+    return this.#member
   }
+}
+
+function isSame(last: Uint8Array, bytes: Uint8Array, offset: number, length: number): boolean {
+  if (length !== last.length) return false
+  for (let i = 0; i < length; i++) if (bytes[offset + i] !== last[i]) return false
+  return true
 }

@@ -2,6 +2,7 @@
 import { maxTimestampMs } from 'kafka-protocol-codec'
 import { Histogram } from '../histogram.ts'
 import type { Series, SeriesBook } from '../series-book.ts'
+import { Rebalances } from './rebalances.ts'
 
 /** Ages of what is fetched: from next to nothing to a backlog of days. */
 const AGE_BOUNDS_SECONDS: readonly number[] = [
@@ -18,6 +19,7 @@ export class GroupSeries implements Series {
   lastUsedMs: number
   /** Ages of record batches when they were fetched, in seconds. */
   readonly endToEnd: Histogram = new Histogram(AGE_BOUNDS_SECONDS)
+  readonly rebalances: Rebalances = new Rebalances()
   /** Batches whose timestamp was ahead of our clock. */
   ahead = 0
 

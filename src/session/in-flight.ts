@@ -22,6 +22,8 @@ export interface Expected {
   isFollowed: boolean
   /** The group that it names as its own. */
   group: string | undefined
+  /** And the member that it is of; '' where it does not say. */
+  member: string
   /** Of what creates or deletes partitions, where a quota limits that. */
   mutation: JudgedMutation | undefined
   /** Of SaslHandshake and SaslAuthenticate: what it said. */
@@ -46,6 +48,7 @@ function blank(): Expected {
     tellsTopics: false,
     isFollowed: false,
     group: undefined,
+    member: '',
     mutation: undefined,
     saslStep: undefined,
     reply: undefined,
@@ -103,6 +106,8 @@ export class InFlight {
     slot.reply = undefined
     slot.ending = undefined
     slot.client = undefined
+    slot.isFollowed = false
+    slot.group = undefined
     slot.isOwn = false
     this.#head = (this.#head + 1) & (this.#ring.length - 1)
     this.#length--

@@ -21,6 +21,7 @@ import { apiSlot } from './counters.ts'
 import { FetchLimits } from './fetch-limits.ts'
 import { ClientRefused, FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
 import { FrameLook } from './frame-look.ts'
+import type { Expected } from './in-flight.ts'
 import type { Mutation } from './mutations.ts'
 import type { SessionParts } from './session-parts.ts'
 import { isInspected, WholeRequests } from './whole-requests.ts'
@@ -168,10 +169,19 @@ export class RequestStream {
     expected.charge = charge
     expected.client = this.#client
     expected.isFollowed = this.#watch.isFollowed
-    expected.group = this.#look.group
+    const { group } = this.#look
+    expected.group = group
+    if (group !== undefined) this.#asked(expected, nowMs)
     expected.reply = undefined
     this.#look.passed()
     this.#parts.age.requestForwarded()
+  }
+
+  /** It names its group: what that tells of the group's turns. */
+  #asked(expected: Expected, nowMs: number): void {
+    const { groups } = this.#look
+    expected.member = groups.member
+    this.#parts.groupWatch.asks(expected.apiKey, groups, nowMs)
   }
 
   /** At a frame boundary: everything up to the decision to let the frame pass. Returns `from` if it does not. */

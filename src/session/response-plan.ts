@@ -26,6 +26,16 @@ export const W_ANSWER_TOPIC = 14
 export const W_ANSWER_TOPIC_ID = 15
 export const W_ANSWER_PARTITION = 16
 export const W_HIGH_WATERMARK = 17
+/** Of answers to members of groups (`group-watch.ts`): the generation or epoch, whether there is an assignment, who the member is. */
+export const W_GENERATION = 18
+export const W_ASSIGNMENT = 19
+export const W_MEMBER = 20
+/** Of Metadata (`learn-partitions.ts`), in this order; `W_ERROR` comes first. */
+export const W_PARTITION = 21
+export const W_LEADER = 22
+export const W_LEADER_EPOCH = 23
+export const W_REPLICAS = 24
+export const W_IN_SYNC = 25
 const FETCHED_FIELDS = [
   'responses.topic',
   'responses.topicId',
@@ -33,6 +43,15 @@ const FETCHED_FIELDS = [
   'responses.partitions.highWatermark',
 ]
 const COMMITTED_FIELDS = ['topics.name', 'topics.topicId', 'topics.partitions.partitionIndex', '']
+const UNTOLD_FIELDS = ['', '', '', '']
+const GROUP_FIELDS: ReadonlyMap<number, readonly string[]> = new Map([
+  [API_KEY.JoinGroup, ['generationId', '', 'memberId']],
+  [API_KEY.ConsumerGroupHeartbeat, ['memberEpoch', 'assignment', '']],
+])
+const NO_GROUP_FIELDS: readonly string[] = ['', '', '']
+const PARTITION_FIELDS = ['partitionIndex', 'leaderId', 'leaderEpoch', 'replicaNodes', 'isrNodes'].map(
+  (name) => `topics.partitions.${name}`,
+)
 
 /** Where answers speak of topics, in the order of the indexes above. */
 const TOPIC_FIELDS: ReadonlyMap<number, readonly string[]> = new Map([
@@ -102,7 +121,9 @@ function compilePlan(apiKey: number, version: number, tellsTopics: boolean): Res
     apiKey === API_KEY.Metadata ? 'topics' : '',
     apiKey === API_KEY.DescribeCluster ? 'endpointType' : '',
     ...(TOPIC_FIELDS.get(apiKey) ?? NO_TOPIC_FIELDS),
-    ...(tellsTopics ? (commitsOffsets(apiKey) ? COMMITTED_FIELDS : FETCHED_FIELDS) : []),
+    ...(tellsTopics ? (commitsOffsets(apiKey) ? COMMITTED_FIELDS : FETCHED_FIELDS) : UNTOLD_FIELDS),
+    ...(GROUP_FIELDS.get(apiKey) ?? NO_GROUP_FIELDS),
+    ...(apiKey === API_KEY.Metadata ? PARTITION_FIELDS : []),
   ])
   const mode = where === undefined ? 'none' : (ADDRESS_MODES.get(apiKey) ?? 'whole')
   return { skim, addresses: mode, flexible: inRange(version, schema.flexible) }

@@ -13,6 +13,7 @@ import { SeriesBook } from '../series-book.ts'
 import { ClientBook } from './client-book.ts'
 import type { ClientMeter } from './client-meter.ts'
 import { GroupSeries } from './group-series.ts'
+import { PartitionBook } from './partition-book.ts'
 import { SequenceBook } from './sequence-book.ts'
 
 /** How many series there may be, and how long those of what is gone stay. */
@@ -36,6 +37,7 @@ export class SeriesBooks {
   readonly brokers: BrokerBook
   readonly groups: SeriesBook<GroupSeries>
   readonly lags: LagBook
+  readonly partitions: PartitionBook
   readonly sequences: SequenceBook = new SequenceBook(SEQUENCES_MAX)
   readonly limits: SeriesLimits
 
@@ -45,6 +47,7 @@ export class SeriesBooks {
     this.brokers = new BrokerBook(addresses)
     this.groups = new SeriesBook(limits.groupsMax, limits.idleMs, (name, nowMs) => new GroupSeries(name, nowMs))
     this.lags = new LagBook(limits.partitionsMax, limits.idleMs)
+    this.partitions = new PartitionBook(limits.idleMs)
   }
 
   /** Before a scrape: what the open sessions have done is added. */
@@ -56,6 +59,8 @@ export class SeriesBooks {
   review(meters: readonly ClientMeter[], nowMs: number): void {
     this.groups.sweep(nowMs)
     this.lags.sweep(nowMs)
+    this.partitions.sweep(nowMs)
+    for (const { rebalances } of this.groups.places) rebalances.sweep(nowMs)
     this.fold(meters, nowMs)
     this.clients.review(
       meters.flatMap((meter) => meter.review() ?? []),

@@ -8,6 +8,7 @@ import type { ConnectionGate } from './connection-gate.ts'
 import type { SessionContext } from './context.ts'
 import type { Following } from './following.ts'
 import type { FrameAge } from './frame-age.ts'
+import type { GroupWatch } from './group-watch.ts'
 import type { InFlight } from './in-flight.ts'
 import type { MutationGate } from './mutation-gate.ts'
 import type { SaslObserver } from './observe-sasl.ts'
@@ -86,6 +87,8 @@ export interface SessionParts {
   readonly meter: ClientMeter
   /** What it fetches and commits, for the lag of its group. */
   readonly following: Following
+  /** What it tells of its group's turns. */
+  readonly groupWatch: GroupWatch
   /** The broker that it talks to, once it is there. */
   broker: BrokerCounts | undefined
   /** Made when a quota first asks for topics. */

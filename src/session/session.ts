@@ -19,6 +19,7 @@ import type { CloseReason } from './counters.ts'
 import { Following } from './following.ts'
 import { ClientRefused } from './foreign-bytes.ts'
 import { FrameAge } from './frame-age.ts'
+import { GroupWatch } from './group-watch.ts'
 import { InFlight } from './in-flight.ts'
 import { MutationGate } from './mutation-gate.ts'
 import { SaslObserver } from './observe-sasl.ts'
@@ -77,6 +78,7 @@ export class Session {
       clientLogin: this.#clientLogin(context),
       meter: this.meter,
       following: new Following(context),
+      groupWatch: new GroupWatch(context.series.groups),
       broker: undefined,
       tracking: undefined,
     }

@@ -16,7 +16,14 @@ import type { MetricName } from './catalogue/definition.ts'
 import { CATALOGUE } from './catalogue/index.ts'
 import { byLabel, type Family, family, type Sample } from './family.ts'
 import { bucketFamilies, quotaFamilies } from './quota-families.ts'
-import { boundFamilies, brokerFamilies, clientFamilies, groupFamilies, produceFamilies } from './series-families.ts'
+import {
+  boundFamilies,
+  brokerFamilies,
+  clientFamilies,
+  clusterFamilies,
+  groupFamilies,
+  produceFamilies,
+} from './series-families.ts'
 
 /** What the metrics tell of, besides the counters. */
 export interface MetricsSources {
@@ -67,6 +74,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
     ...produceFamilies(counters),
     ...groupFamilies(series),
     ...brokerFamilies(series),
+    ...clusterFamilies(series),
     ...quotaFamilies(counters, quotas),
     ...bucketFamilies(buckets),
     ...configFamilies(sources),

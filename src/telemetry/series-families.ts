@@ -120,7 +120,23 @@ export function groupFamilies({ groups, lags }: SeriesBooks): Family[] {
     lag('sluice_consumer_lag_records', (entry) => entry.lag),
     lag('sluice_consumer_committed_lag_records', (entry) => entry.committedLag),
     histogram('sluice_consumer_end_to_end_latency_seconds', ({ endToEnd }) => endToEnd),
+    each('sluice_group_members', ({ name, rebalances }) => [{ labels: { group: name }, value: rebalances.members }]),
+    each('sluice_group_rebalances_total', ({ name, rebalances }) =>
+      Object.entries(rebalances.counts).map(([reason, value]) => ({ labels: { group: name, reason }, value })),
+    ),
+    histogram('sluice_group_rebalance_seconds', ({ rebalances }) => rebalances.seconds),
+    histogram('sluice_group_heartbeat_gap_seconds', ({ rebalances }) => rebalances.heartbeatGap),
     each('sluice_consumer_timestamps_ahead_total', ({ name, ahead }) => [{ labels: { group: name }, value: ahead }]),
+  ]
+}
+
+/** What Metadata answers tell of the cluster. */
+export function clusterFamilies({ partitions }: SeriesBooks): Family[] {
+  return [
+    family('sluice_cluster_partitions', () => [{ value: partitions.counts().known }]),
+    family('sluice_cluster_partitions_under_replicated', () => [{ value: partitions.counts().underReplicated }]),
+    family('sluice_cluster_partitions_offline', () => [{ value: partitions.counts().offline }]),
+    family('sluice_cluster_leader_moves_total', () => [{ value: partitions.leaderMoves }]),
   ]
 }
 

@@ -56,10 +56,11 @@ export const CONSUMERS: Definitions = {
     type: 'counter',
     help: 'Rebalances of the group: new generations, or with KIP-848 new epochs, by what was seen to cause them.',
     labels: ['group', 'reason'],
-    bounds: 'groups as above × 8 reasons',
+    bounds:
+      'groups as above × 6 reasons: `rejoined`, `elsewhere`, `member_joined`, `member_left`, `member_lost`, `poll_timeout`',
     source: '`generationId` of JoinGroup answers, `memberEpoch` of ConsumerGroupHeartbeat answers',
     caveat:
-      'Only what members behind this sluice see. A rebalance that others cause has the reason `elsewhere`. ' +
+      'Only what members behind this sluice see. One that others cause, or new partitions, has the reason `elsewhere`; `member_lost` is a session that timed out or was fenced, `poll_timeout` Java’s `max.poll.interval.ms`. ' +
       'With KIP-848 an epoch that changes nothing for our members is seen when their heartbeat is answered, up to 5 s later, and two close together count once.',
   },
   sluice_group_rebalance_seconds: {
@@ -68,7 +69,7 @@ export const CONSUMERS: Definitions = {
     labels: ['group'],
     bounds: BY_GROUP,
     source:
-      'from the first JoinGroup, leave or REBALANCE_IN_PROGRESS to the last SyncGroup answer; with KIP-848 until every assignment that was handed out is acknowledged',
+      'from the first JoinGroup, leave or REBALANCE_IN_PROGRESS to the next SyncGroup answer; with KIP-848 until every assignment that was handed out is acknowledged',
     caveat: 'A first JoinGroup waits `group.initial.rebalance.delay.ms` (3 s) at the broker.',
   },
   sluice_group_heartbeat_gap_seconds: {
