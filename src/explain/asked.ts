@@ -99,12 +99,14 @@ function groupsNote(groups: readonly string[]): string {
 }
 
 function summed(clients: readonly ClientStatus[]): SeenClient {
-  const sum = (name: 'connections' | 'producedBytes' | 'fetchedBytes' | 'throttleMs'): number =>
+  const sum = (name: 'connections' | Exclude<keyof SeenClient, `largest${string}`>): number =>
     clients.reduce((total, client) => total + client[name], 0)
   return {
     connections: sum('connections'),
     producedBytes: sum('producedBytes'),
     fetchedBytes: sum('fetchedBytes'),
+    producedRecords: sum('producedRecords'),
+    fetchedRecords: sum('fetchedRecords'),
     throttleMs: sum('throttleMs'),
     largestProduceBytes: Math.max(...clients.map((client) => client.largestProduceBytes)),
     largestFetchBytes: Math.max(...clients.map((client) => client.largestFetchBytes)),

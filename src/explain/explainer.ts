@@ -24,6 +24,7 @@ import type {
   SeenClient,
 } from './explanation.ts'
 import { floorOf } from './floor.ts'
+import { explainShare, type ShareState } from './share.ts'
 
 /** What an explanation is made of. */
 export interface ExplainSources {
@@ -54,9 +55,12 @@ export interface LiveSources {
 export interface BucketView {
   /** Undefined where nobody has used the bucket for a while: it is full. */
   peek(quota: string, dimension: string, key: string, nowMs: number): BucketState | undefined
+  /** The keys of divided buckets. */
+  readonly shares: { entries(slot: number, nowMs: number): Iterable<ShareState> }
 }
 
 interface BucketState {
+  readonly slot: number
   readonly balance: number
   readonly debtMs: number
   readonly ratePerMs: number
@@ -145,8 +149,15 @@ function explainLimit(applicable: Applicable | LevelApplicable, { live }: Explai
     return { ...common, limit: applicable.max, ...counted }
   }
   const { ratePerMs, burstMs } = applicable
-  const limit = { ...common, limit: ratePerMs * 1000, burst: ratePerMs * burstMs }
+  const share = explainShare(applicable, live === undefined ? undefined : sharesOf(applicable, live))
+  const parts = share === undefined ? {} : { share }
+  const limit = { ...common, limit: ratePerMs * 1000, burst: ratePerMs * burstMs, ...parts }
   return live === undefined ? limit : { ...limit, state: stateOf(applicable, live) }
+}
+
+function sharesOf({ quota, dimension, key }: Applicable, { buckets, nowMs }: LiveSources): ShareState[] {
+  const bucket = buckets.peek(quota, dimension, key, nowMs)
+  return bucket === undefined ? [] : [...buckets.shares.entries(bucket.slot, nowMs)]
 }
 
 function stateOf(applicable: Applicable, { buckets, nowMs, clients }: LiveSources): ExplainedState {

@@ -94,6 +94,7 @@ function limitLines(limit: ExplainedLimit, width: number): string[] {
   const lines = [labelled(dimension, parts.join(', '), width, '    ')]
   if (limit.level !== undefined) lines.push(labelled('now', levelWords(limit), width, '    '))
   if (state !== undefined) lines.push(labelled('now', stateWords(limit), width, '    '))
+  if (limit.share !== undefined) lines.push(labelled('share', shareWords(limit), width, '    '))
   // That a limit on requests can be kept goes without saying.
   if (floor === undefined || (floor.from === 'request' && floor.canBeKept)) return lines
   const times = `${floor.connections} × ${amountWords(dimension, floor.largest)} ÷ ${formatDuration(floor.holdMs)}`
@@ -125,6 +126,21 @@ function stateWords({ dimension, burst = 0, state }: ExplainedLimit): string {
     parts.push(`comes down from ${rampWords(dimension, ramp.limit)} for ${formatDuration(ramp.leftMs)} yet`)
   if (isOverflow) parts.push('the bucket of those that found no room of their own')
   return parts.join(', ')
+}
+
+/** `weight 2 of 7, priority normal, as clientId checkout-7; 2 of 3 keys wait with 120 kB, its next request for about 40 ms`. */
+function shareWords({ dimension, share }: ExplainedLimit): string {
+  const { key, weight, priority, minimum, line } = share!
+  const whom = key === '' ? 'one part for all that match' : `as ${shownKey(key)}`
+  const sure = priority === 'low' ? '' : `, lower priorities are sure of ${Math.round(minimum * 100)} %`
+  const isAlone = line === undefined || line.keys < 2
+  const terms = `weight ${weight}${isAlone ? '' : ` of ${line.weights}`}, priority ${priority}${sure}, ${whom}`
+  if (line === undefined) return terms
+  if (isAlone) return `${terms}; no other draws on the bucket, so all of it is to be had`
+  if (line.waiting === 0) return `${terms}; ${line.keys} draw on the bucket and nobody waits`
+  const queued = `${line.waiting} of ${line.keys} wait with ${amountWords(dimension, line.queuedUnits)}`
+  const own = line.ownQueuedUnits === 0 ? '' : ` (${amountWords(dimension, line.ownQueuedUnits)} of it its own)`
+  return `${terms}; ${queued} in line${own}, a request of its would wait about ${formatDuration(line.waitMs)}`
 }
 
 function windowWords({ during, timeZone, limit, isOpen }: ExplainedWindow): string {

@@ -1,6 +1,6 @@
 /** What `explain` finds out about one client, plain enough for JSON: the answer of `/api/explain`. Types only. */
 import type { Dimension } from '../policy/dimensions.ts'
-import type { Mode, ScheduleWindow } from '../policy/quota-rule.ts'
+import type { Mode, Priority, ScheduleWindow } from '../policy/quota-rule.ts'
 
 /** Whom a question is about. What is absent was not told. */
 export interface Question {
@@ -63,6 +63,8 @@ export interface SeenClient {
   readonly connections: number
   readonly producedBytes: number
   readonly fetchedBytes: number
+  readonly producedRecords: number
+  readonly fetchedRecords: number
   readonly throttleMs: number
   /** 0: not known yet. */
   readonly largestProduceBytes: number
@@ -110,6 +112,32 @@ export interface ExplainedLimit {
   readonly waiting?: number | undefined
   readonly state?: ExplainedState | undefined
   readonly floor?: ExplainedFloor | undefined
+  /** Which part of a divided bucket is this client's; absent where whoever comes first is served first. */
+  readonly share?: ExplainedShare | undefined
+}
+
+/** The client's part of a divided bucket. */
+export interface ExplainedShare {
+  /** Who shares the part: `clientId=checkout-7`; '' where all that match do. */
+  readonly key: string
+  readonly weight: number
+  readonly priority: Priority
+  /** The part that lower classes are sure of. */
+  readonly minimum: number
+  /** As it is now; absent for a file. */
+  readonly line?: ExplainedLine | undefined
+}
+
+export interface ExplainedLine {
+  /** Keys that draw on the bucket, the weights of those in this client's class, and how many have requests in line. */
+  readonly keys: number
+  readonly weights: number
+  readonly waiting: number
+  /** Units in line: of all, and of this client's key. */
+  readonly queuedUnits: number
+  readonly ownQueuedUnits: number
+  /** About how long its next request would wait. */
+  readonly waitMs: number
 }
 
 /** A bucket as it is now. */

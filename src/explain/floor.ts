@@ -42,13 +42,23 @@ export function floorPerSecond(largest: number, holdMs: number, connections: num
 
 type Cost = Pick<ExplainedFloor, 'largest' | 'from'>
 
-/** What one request costs at most. How many records a request may have is not known. */
+/** What one request costs at most. Records are counted, not measured by request: as many as its bytes had on the average. */
 function largestCost(dimension: Dimension, library: string, seen: SeenClient | undefined): Cost | undefined {
   if (dimension === 'requests' || dimension === 'commits') return { largest: 1, from: 'request' }
   if (dimension === 'fetchBytes') return ofSeen(seen?.largestFetchBytes)
+  if (dimension === 'fetchRecords')
+    return ofSeen(recordsIn(seen?.largestFetchBytes, seen?.fetchedBytes, seen?.fetchedRecords))
+  if (dimension === 'produceRecords') {
+    return ofSeen(recordsIn(seen?.largestProduceBytes, seen?.producedBytes, seen?.producedRecords))
+  }
   if (dimension !== 'produceBytes') return undefined
   const bytes = DEFAULT_LARGEST[library]?.bytes
   return ofSeen(seen?.largestProduceBytes) ?? (bytes === undefined ? undefined : { largest: bytes, from: 'default' })
+}
+
+/** About how many records the largest frame had. */
+function recordsIn(largest = 0, bytes = 0, records = 0): number {
+  return bytes === 0 ? 0 : Math.ceil((largest * records) / bytes)
 }
 
 function ofSeen(bytes: number | undefined): Cost | undefined {

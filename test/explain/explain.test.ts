@@ -5,6 +5,7 @@ import type { GroupAnswer } from '../../src/cluster/group-book.ts'
 import { type BucketView, type ExplainSources, explainClient, type LiveSources } from '../../src/explain/explainer.ts'
 import type { Explanation, Question } from '../../src/explain/explanation.ts'
 import { explanationText } from '../../src/explain/explanation-text.ts'
+import { BucketTable } from '../../src/limiter/bucket-table.ts'
 import { behaviourOf } from '../../src/policy/client-libraries.ts'
 import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
@@ -64,12 +65,23 @@ function sources(quotas: readonly QuotaRule[] = QUOTAS, live?: Partial<LiveSourc
   }
 }
 
-const NO_BUCKETS: BucketView = { peek: () => undefined }
+const NO_SHARES: BucketView['shares'] = { entries: () => [] }
+const NO_BUCKETS: BucketView = { peek: () => undefined, shares: NO_SHARES }
 
 /** A bucket of produced bytes, the others are not there. */
 function produceBucket(state: Partial<ReturnType<BucketView['peek']>>): BucketView {
-  const bucket = { balance: 0, debtMs: 0, ratePerMs: 5000, burstMs: 2000, holders: 5, isOverflow: false, ...state }
+  const bucket = {
+    slot: 0,
+    balance: 0,
+    debtMs: 0,
+    ratePerMs: 5000,
+    burstMs: 2000,
+    holders: 5,
+    isOverflow: false,
+    ...state,
+  }
   return {
+    shares: NO_SHARES,
     peek: (quota, dimension, key) =>
       quota === 'producers' && dimension === 'produceBytes' && key === 'clientId=checkout-7' ? bucket : undefined,
   }
@@ -116,6 +128,60 @@ describe('the page', () => {
       for (const line of text.split('\n')) assert.ok(line.length <= width || !line.trim().includes(' '), line)
     }
   })
+})
+
+describe('a divided bucket', () => {
+  const share = { by: ['clientId'] as const, weight: 2, priority: 'normal' as const, minimum: 0.1 }
+  const divided = rule({ produceBytes: 1e6 }, { name: 'divided', per: [], share, burst: { seconds: 0.1 } })
+  const said = (buckets?: BucketTable): string => {
+    const from = buckets === undefined ? sources([divided]) : sources([divided], { buckets })
+    const page = explanationText(explain({ api: 'Produce' }, from), 10_000)
+    return page.split('\n').find((line) => line.trim().startsWith('share')) ?? ''
+  }
+
+  test('of a file: this client’s terms', () => {
+    assert.match(said(), /share +weight 2, priority normal, lower priorities are sure of 10 %, as clientId checkout-7$/)
+    const low = { ...divided, share: { ...share, by: [], priority: 'low' as const } }
+    const page = explanationText(explain({ api: 'Produce' }, sources([low])), 10_000)
+    assert.match(page, /share +weight 2, priority low, one part for all that match\n/)
+  })
+
+  test('of a running sluice: who else draws on it, and what waits in line', () => {
+    const table = new BucketTable(10)
+    assert.match(said(table), /; no other draws on the bucket, so all of it is to be had$/)
+    const slot = table.acquire('divided', 'produceBytes', '', 1000, 100, 0)
+    const flow = (key: string, weight: number, priority: 'high' | 'normal' = 'normal'): number =>
+      table.acquireShare(slot, { key: `clientId=${key}`, weight, priority, minimum: 0.1 }, 0)
+    const [own, other] = [flow('checkout-7', 2), flow('b', 5)]
+    flow('c', 9, 'high')
+    assert.match(said(table), /weight 2 of 7, .*; 3 draw on the bucket and nobody waits$/)
+    table.reserve(slot, 2_000_000, 1000) // in debt by 1.9 s
+    for (const [of, units] of [
+      [own, 20_000],
+      [other, 100_000],
+    ] as const) {
+      table.shares.startAtMs(table.shares.enqueue(of, units, 1000), 1000)
+    }
+    assert.match(said(table), /; 2 of 3 wait with 120 kB in line \(20 kB of it its own\), .* wait about [0-9.]+ s$/)
+    const { limits } = explain({ api: 'Produce' }, sources([divided], { buckets: table })).requests[0]!.quotas[0]!
+    const { waitMs } = limits[0]!.share!.line!
+    assert.ok(waitMs > 1900 && waitMs < 2500, `${waitMs} ms`)
+  })
+})
+
+test('a limit on records has a floor: as many as the largest request had, by the records of a byte', () => {
+  const records = { ...CHECKOUT, connections: 4, producedRecords: 1.2e6, fetchedBytes: 0, fetchedRecords: 0 }
+  const [produce] = explain(
+    { api: 'Produce' },
+    sources([rule({ produceRecords: 100 })], { clients: [records] }),
+  ).requests
+  const { floor } = produce!.quotas[0]!.limits[0]!
+  assert.deepEqual([floor?.largest, floor?.perSecond, floor?.canBeKept, floor?.from], [1000, 500, false, 'seen'])
+  const fetching = { ...records, fetchedBytes: 1e6, fetchedRecords: 500, largestFetchBytes: 1e5 }
+  const [fetch] = explain({ api: 'Fetch' }, sources([rule({ fetchRecords: 100 })], { clients: [fetching] })).requests
+  assert.deepEqual([fetch!.quotas[0]!.limits[0]!.floor?.largest], [50])
+  const [unseen] = explain({ api: 'Fetch' }, sources([rule({ fetchRecords: 100 })], { clients: [records] })).requests
+  assert.equal(unseen!.quotas[0]!.limits[0]!.floor, undefined)
 })
 
 /** The plain words alone, on one line. */
