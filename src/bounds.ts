@@ -248,6 +248,9 @@ export const INSPECT_BYTES_MAX = 131_072
 /** Least that a Fetch may bring, in time at the limit: more than a round trip, so that one active consumer among many idle ones gets it all. */
 export const FETCH_LEAST_MS = 100
 
+/** Debt of a bucket from which that least shrinks, to nothing at twice as much: many fetch at once, and each waits for the answers of all others. */
+export const FETCH_CROWDED_MS = 500
+
 /** Topics, and groups, that one connection keeps buckets for; with more, it asks the policy again for the oldest. */
 export const SESSION_TOPICS_MAX = 1_000
 export const SESSION_GROUPS_MAX = 100

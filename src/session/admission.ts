@@ -93,7 +93,7 @@ export class Admission implements Waiter {
     this.#policyVersion = this.#parts.context.policy.version
     charge.reserved.requestBytes = charge.actual.requestBytes = head.frameBytes
     charge.reserved.mutations = charge.actual.mutations = this.#look.mutation?.cost ?? 0
-    this.#estimate(head)
+    this.#estimate(head, nowMs)
     if (this.#look.tellsTopics) this.#addTopics(head, nowMs)
     if (charge.empty) return
     this.#startAtMs = charge.reserve(this, nowMs)
@@ -130,7 +130,7 @@ export class Admission implements Waiter {
   }
 
   /** What is known only later is expected to be as before: what a Fetch brings, how many records a Produce has. */
-  #estimate({ apiKey, frameBytes }: RequestHead): void {
+  #estimate({ apiKey, frameBytes }: RequestHead, nowMs: number): void {
     const { reserved } = this.charge
     const { estimates } = this.#parts
     if (apiKey === API_KEY.Produce) {
@@ -139,7 +139,8 @@ export class Admission implements Waiter {
       // As much as the last, or less in the measure in which it may bring less.
       const unlimited = estimates.fetchBytesMax === Number.POSITIVE_INFINITY
       const before = unlimited ? estimates.fetchedBytes : estimates.fetchBytesMax
-      const share = before === 0 ? 1 : Math.min(1, this.charge.fetchBytesMax(estimates.bytesPerFetchedRecord) / before)
+      const max = this.charge.fetchBytesMax(estimates.bytesPerFetchedRecord, nowMs)
+      const share = before === 0 ? 1 : Math.min(1, max / before)
       reserved.answerBytes = Math.ceil(estimates.fetchedBytes * share)
       reserved.fetchedRecords = Math.ceil(estimates.fetchedRecords * share)
     }

@@ -3,7 +3,7 @@
  * limiter. Made once for each identity and API (and topic), shared by the frames that follow, counted by reference because an
  * answer may outlive the identity it was asked under. One frame at a time waits in it: the one at the head of its connection.
  */
-import { DEBT_MAX_MS, FETCH_LEAST_MS } from '../bounds.ts'
+import { DEBT_MAX_MS, FETCH_CROWDED_MS, FETCH_LEAST_MS } from '../bounds.ts'
 import type { BucketTable } from '../limiter/bucket-table.ts'
 import type { Waiter } from '../limiter/level-table.ts'
 import type { RateDimension } from '../policy/dimensions.ts'
@@ -230,17 +230,19 @@ export class ChargeSet {
   /**
    * The most that one Fetch may ask for, so that a single answer stays within what its buckets can bear; Infinity if none is limited.
    * That is a burst, a second's worth at least, divided among the connections that share the bucket: they wait for each other's
-   * answers, and with a whole second's worth each, eight would wait as long as a Fetch may be held.
+   * answers, and with a whole second's worth each, eight would wait as long as a Fetch may be held. Where few of those connections
+   * fetch, the bucket is not in debt, and each may have more than that part.
    * @param bytesPerRecord of the answers so far; 0 while there was none
    */
-  fetchBytesMax(bytesPerRecord: number): number {
+  fetchBytesMax(bytesPerRecord: number, nowMs: number): number {
     let bytesMax = Number.POSITIVE_INFINITY
     for (const line of this.#lines) {
       if (!line.enforced || !isOfAnswer(line.dimension)) continue
       const unitBytes = line.dimension === 'fetchBytes' ? 1 : bytesPerRecord
       if (unitBytes === 0) continue
       const shareMs = Math.max(this.#buckets.burst(line.slot), 1000) / this.#buckets.holders(line.slot)
-      const units = this.#buckets.rate(line.slot) * Math.max(shareMs, FETCH_LEAST_MS)
+      const crowd = Math.min(Math.max(this.#debtMs(line, nowMs) / FETCH_CROWDED_MS - 1, 0), 1)
+      const units = this.#buckets.rate(line.slot) * Math.max(shareMs, FETCH_LEAST_MS * (1 - crowd))
       bytesMax = Math.min(bytesMax, Math.floor(units * unitBytes))
     }
     return Math.max(1, bytesMax)

@@ -240,10 +240,10 @@ export class FrameCharge {
   }
 
   /** As `ChargeSet.fetchBytesMax`. */
-  fetchBytesMax(bytesPerRecord: number): number {
-    let bytesMax = this.#base?.fetchBytesMax(bytesPerRecord) ?? Number.POSITIVE_INFINITY
+  fetchBytesMax(bytesPerRecord: number, nowMs: number): number {
+    let bytesMax = this.#base?.fetchBytesMax(bytesPerRecord, nowMs) ?? Number.POSITIVE_INFINITY
     for (let i = 0; i < this.#topics; i++) {
-      bytesMax = Math.min(bytesMax, this.#parts[i]!.set.fetchBytesMax(bytesPerRecord))
+      bytesMax = Math.min(bytesMax, this.#parts[i]!.set.fetchBytesMax(bytesPerRecord, nowMs))
     }
     return bytesMax
   }

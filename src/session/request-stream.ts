@@ -293,7 +293,7 @@ export class RequestStream {
     const { charge } = this.#admission
     if (charge.empty || !this.#seesFetchLimits) return
     const { estimates } = this.#parts
-    estimates.fetchBytesMax = charge.fetchBytesMax(estimates.bytesPerFetchedRecord)
+    estimates.fetchBytesMax = charge.fetchBytesMax(estimates.bytesPerFetchedRecord, nowMs)
     this.#fetchLimits.lower(view, estimates.fetchBytesMax, this.#admission.heldMs(nowMs))
   }
 
