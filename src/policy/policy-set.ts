@@ -4,6 +4,7 @@
  */
 import { RECALL_MATCHERS_MIN } from '../bounds.ts'
 import { apiNameOf } from './api-classes.ts'
+import { type CompiledOverride, type CompiledRule, compileRule, mayLimit } from './compiled-rule.ts'
 import {
   type Dimension,
   isLevel,
@@ -16,8 +17,8 @@ import {
   type RateDimension,
 } from './dimensions.ts'
 import type { Identity } from './identity.ts'
-import { compileMatch, type Facts, type Matcher } from './match.ts'
-import type { Burst, Limit, MatchField, Mode, Priority, QuotaRule, Share } from './quota-rule.ts'
+import type { Facts } from './match.ts'
+import type { Burst, MatchField, Mode, Priority, QuotaRule, Share } from './quota-rule.ts'
 import { Recall } from './recall.ts'
 import { shorten } from './shorten.ts'
 
@@ -77,28 +78,6 @@ export interface PolicyOptions {
   readonly rampEndsAtMs?: ReadonlyMap<string, number>
 }
 
-interface CompiledOverride {
-  readonly matcher: Matcher
-  readonly limit: Limit
-  readonly burst: Burst | undefined
-  readonly per: readonly MatchField[] | undefined
-  /** Keeps keys of its own `per` apart from those of the quota. */
-  readonly label: string
-  readonly weight: number | undefined
-  readonly priority: Priority | undefined
-}
-
-interface CompiledRule {
-  readonly rule: QuotaRule
-  readonly matcher: Matcher
-  /** The most specific first. */
-  readonly overrides: readonly CompiledOverride[]
-  /** Asks about the topic somewhere: it applies to each topic that a request carries, not to the request. */
-  readonly isOfTopic: boolean
-  /** Asks about what the first requests of a connection tell: library and user. */
-  readonly isOfLogin: boolean
-}
-
 /** What one rule says once an override has been found, or none. */
 interface Terms {
   readonly rule: QuotaRule
@@ -106,8 +85,6 @@ interface Terms {
   readonly facts: Facts
   readonly why: string
 }
-
-const LOGIN_FIELDS: readonly MatchField[] = ['principal', 'software', 'softwareVersion']
 
 let lastVersion = 0
 
@@ -286,30 +263,6 @@ export class PolicySet {
 
 function countOf({ length }: readonly unknown[]): number {
   return length
-}
-
-function compileRule(rule: QuotaRule): CompiledRule {
-  const overrides = rule.overrides
-    .map(({ match, except = [], ...own }) => ({
-      limit: own.limit,
-      burst: own.burst,
-      per: own.per,
-      weight: own.weight,
-      priority: own.priority,
-      matcher: compileMatch(match, except),
-      label: JSON.stringify(except.length === 0 ? match : [match, except]),
-    }))
-    .sort((a, b) => b.matcher.specificity - a.matcher.specificity)
-  const matcher = compileMatch(rule.match, rule.except)
-  const keyFields = [rule.per, rule.share?.by ?? [], ...overrides.map(({ per = [] }) => per)].flat()
-  const matchers = [matcher, ...overrides.map((override) => override.matcher)]
-  const asks = (field: MatchField): boolean => keyFields.includes(field) || matchers.some((each) => each.asks(field))
-  return { rule, matcher, overrides, isOfTopic: asks('topic'), isOfLogin: LOGIN_FIELDS.some(asks) }
-}
-
-/** Whether the quota or one of its overrides limits this at all. */
-function mayLimit({ limit, overrides }: QuotaRule, dimension: Dimension): boolean {
-  return [limit, ...overrides.map((override) => override.limit)].some((of) => of[dimension] !== undefined)
 }
 
 /** A request counts once for each topic that it carries. */
