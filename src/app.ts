@@ -225,6 +225,7 @@ class App implements Sluice {
       fold: () => this.#context.series.fold(this.#meters(), monotonicMs()),
       configValid: () => configReport?.().valid ?? true,
       ready: () => this.#notReady().length === 0,
+      certificates: () => this.#security.certificates,
     })
     if (admin !== undefined) {
       this.#admin = await startAdmin({
@@ -362,6 +363,7 @@ class App implements Sluice {
       this.#context.series.review(this.#meters(), nowMs)
     }
     this.#limitedLog.sweep()
+    this.#security.tick(Date.now())
     const before = this.#inForce
     if (!this.#policies.tick(nowMs, new Date())) return
     this.#policyChanged()

@@ -118,7 +118,7 @@ const READ_FAULTS: Readonly<Record<string, string>> = {
 }
 
 /** @throws RangeError */
-function readSecret(path: string): string {
+export function readSecret(path: string): string {
   try {
     const { size } = statSync(path)
     if (size > SECRET_FILE_BYTES_MAX)
@@ -147,7 +147,7 @@ const PEM_FAULTS: Readonly<Record<string, string>> = {
 }
 
 /** OpenSSL's own messages name places in its source; its codes say what is wrong. */
-function faultOf(error: unknown): string {
+export function faultOf(error: unknown): string {
   if (error instanceof RangeError) return error.message
   const { code = '' } = error as NodeJS.ErrnoException
   if (!code.startsWith('ERR_')) throw error

@@ -1,5 +1,6 @@
 /** Wires what secures both sides: from the configuration and its files to what sockets and sessions use. One for a process. */
 import type { Socket } from 'node:net'
+import { CertificateExpiries, type Expiry } from './certificate-expiry.ts'
 import { isLoopbackHost } from './config/addresses.ts'
 import type { Config } from './config/config.ts'
 import { isReadable, parseHeadersFile } from './config/telemetry.ts'
@@ -32,6 +33,7 @@ export class Security {
   readonly verifier: Verifier | undefined
   readonly #options: SecurityOptions
   readonly #keeper: SecretKeeper
+  readonly #expiries: CertificateExpiries
   #front: TlsFront | undefined
   #brokerTls: BrokerTls | undefined
   #adminToken: string | undefined
@@ -42,7 +44,8 @@ export class Security {
     this.#options = options
     const { logger, counters, config } = options
     this.#keeper = new SecretKeeper(logger, counters)
-    const login = loginOf(config)
+    this.#expiries = new CertificateExpiries(logger)
+    const login = loginOf(config, this.#expiries)
     const { usersFile } = config.listen.sasl ?? {}
     const verifier = usersFile === undefined ? undefined : new UserVerifier()
     this.#keeper.open([
@@ -62,6 +65,16 @@ export class Security {
   start(): void {
     this.#keeper.watch()
     for (const message of exposures(this.#options.config)) this.#options.logger.log('exposed', {}, message)
+  }
+
+  /** What the clock brings: certificates run out. @param nowMs since 1970 */
+  tick(nowMs: number): void {
+    this.#expiries.look(nowMs)
+  }
+
+  /** When the certificates in use run out. */
+  get certificates(): readonly Expiry[] {
+    return this.#expiries.all
   }
 
   close(): void {
@@ -95,6 +108,8 @@ export class Security {
       const secrets = texts as { certFile: string; keyFile: string; clientCaFile?: string }
       if (this.#front === undefined) this.#front = new TlsFront({ settings: tls, secrets, failed: turnedAway })
       else this.#front.replace(secrets)
+      this.#expiries.took('listen', certFile, secrets.certFile)
+      this.#expiries.took('listen_ca', clientCaFile, secrets.clientCaFile)
     }
     return [{ section: 'listen.tls', files: { certFile, keyFile, clientCaFile }, take }]
   }
@@ -106,6 +121,8 @@ export class Security {
     const take = (texts: Readonly<Record<string, string>>): void => {
       if (this.#brokerTls === undefined) this.#brokerTls = new BrokerTls(tls, texts)
       else this.#brokerTls.replace(texts)
+      this.#expiries.took('upstream', certFile, texts['certFile'])
+      this.#expiries.took('upstream_ca', caFile, texts['caFile'])
     }
     return [{ section: 'upstream.tls', files: { caFile, certFile, keyFile }, take }]
   }
@@ -138,7 +155,7 @@ interface Login {
   readonly uses: readonly SecretUse[]
 }
 
-function loginOf({ upstream: { sasl } }: Config): Login | undefined {
+function loginOf({ upstream: { sasl } }: Config, expiries: CertificateExpiries): Login | undefined {
   if (sasl === undefined) return undefined
   const { passwordFile, tokenFile, tokenEndpoint } = sasl
   if (tokenEndpoint !== undefined) {
@@ -147,6 +164,7 @@ function loginOf({ upstream: { sasl } }: Config): Login | undefined {
     const take = ({ clientSecretFile: secret = '', caFile: ca }: Readonly<Record<string, string>>): void => {
       checkAuthorities(ca, 'caFile')
       credentials.replace(secret, ca)
+      expiries.took('token_endpoint_ca', caFile, ca)
     }
     return {
       credentials,

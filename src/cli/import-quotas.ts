@@ -11,6 +11,7 @@ import { type ClusterQuotas, queryQuotas } from '../net/quota-query.ts'
 import { SASL_MECHANISMS, type SaslCredentials, type SaslMechanism } from '../net/sasl-login.ts'
 import { fixedCredentials } from '../net/upstream.ts'
 import { type Translation, translateKafkaQuotas } from '../policy/kafka-quotas.ts'
+import { type TlsFlags, tlsOf, withFlagNames, withTlsFlags } from './broker-tls-flags.ts'
 import { EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, type Finish } from './exit-code.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -21,11 +22,13 @@ Examples:
       limits that leave every client what it can have on all brokers together
   $ kafka-sluice import-quotas --bootstrap kafka-0:9094 --user admin --password-file admin.password
       a cluster with logins; the user needs DescribeConfigs on the cluster
+  $ kafka-sluice import-quotas --bootstrap kafka-0:9093 --ca-file ca.pem
+      a cluster with TLS
 
 The file says in comments what is different. Nothing is changed in the cluster.
 `
 
-interface ImportFlags {
+interface ImportFlags extends TlsFlags {
   readonly bootstrap: readonly HostPort[]
   readonly out?: string
   readonly user?: string
@@ -38,15 +41,16 @@ interface ImportFlags {
 
 /** Builds the command. */
 export function importQuotasCommand(terminal: Terminal, finish: Finish): Command {
-  return new Command('import-quotas')
+  const command = new Command('import-quotas')
     .description("write a configuration file from a cluster's client quotas")
     .requiredOption('--bootstrap <host:port,...>', 'brokers to ask; the first that answers is believed', parseBootstrap)
     .option('--out <file>', 'where to write; must not exist (default: standard output)')
-    .option('--user <name>', 'log in as this user (SASL, without TLS)')
+    .option('--user <name>', 'log in as this user (SASL)')
     .option('--password-file <file>', 'file with the password of --user')
     .addOption(
       new Option('--mechanism <name>', 'how to log in').choices(SASL_MECHANISMS).default(SASL_MECHANISMS.at(-1)),
     )
+  return withTlsFlags(command)
     .option('--multiply', 'multiply what Kafka keeps on each broker by the number of brokers', false)
     .option('--brokers <n>', 'how many brokers there are (default: as the cluster says)', parseCount)
     .option('--json', 'JSON instead of YAML: the quotas, and notes in place of comments', false)
@@ -56,13 +60,14 @@ export function importQuotasCommand(terminal: Terminal, finish: Finish): Command
 
 async function importQuotas(flags: ImportFlags, terminal: Terminal): Promise<number> {
   const credentials = readCredentials(flags)
+  const tls = tlsOf(flags)
   const stopping = new AbortController()
   const stop = (): void => stopping.abort()
   terminal.signals.on('SIGINT', stop)
   try {
     const { signal } = stopping
     const login = credentials === undefined ? undefined : fixedCredentials(credentials)
-    const found = await queryQuotas({ addresses: flags.bootstrap, credentials: login, signal })
+    const found = await queryQuotas({ addresses: flags.bootstrap, credentials: login, tls, signal })
     return write(flags, found, terminal)
   } catch (error) {
     if (!(error instanceof QueryError)) throw error
@@ -76,7 +81,7 @@ async function importQuotas(flags: ImportFlags, terminal: Terminal): Promise<num
 
 /** The words of the query, with the names of this command's flags. */
 function withFlags(message: string): string {
-  return message
+  return withFlagNames(message)
     .replace('give a user, its password and the mechanism', 'give --user, --password-file and --mechanism')
     .replace('leave the user out, or', 'leave --user out, or')
 }

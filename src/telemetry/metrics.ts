@@ -7,6 +7,7 @@
  * error appear with their first count.
  */
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client'
+import type { Expiry } from '../certificate-expiry.ts'
 import type { QuotaBuckets } from '../limiter/bucket-table.ts'
 import type { Counters } from '../session/counters.ts'
 import type { SeriesBooks } from '../session/series-books.ts'
@@ -42,6 +43,8 @@ export interface MetricsSources {
   readonly fold: () => void
   /** Whether the configuration file, as it stands, is the one in force. */
   readonly configValid: () => boolean
+  /** When the certificates in use run out; none if not said. */
+  readonly certificates?: () => readonly Expiry[]
   /** What `/readyz` says. */
   readonly ready: () => boolean
   /** Metrics of the process itself (CPU, memory, event loop); default true. Tests switch them off. */
@@ -116,13 +119,23 @@ function connectionFamilies(counters: Counters): Family[] {
   ]
 }
 
-function configFamilies({ counters, configValid, ready, version, kafkaProtocol }: MetricsSources): Family[] {
+function configFamilies({
+  counters,
+  certificates,
+  configValid,
+  ready,
+  version,
+  kafkaProtocol,
+}: MetricsSources): Family[] {
   return [
     family('sluice_config_reloads_total', () => byLabel('result', counters.configReloads)),
     family('sluice_secret_reloads_total', () => byLabel('result', counters.secretReloads)),
     family('sluice_kafka_quota_polls_total', () => byLabel('result', counters.quotaPolls)),
     family('sluice_admin_forbidden_total', () => [{ value: counters.adminForbidden }]),
     family('sluice_otlp_pushes_total', () => byLabel('result', counters.otlpPushes)),
+    family('sluice_certificate_expiry_timestamp_seconds', () =>
+      (certificates?.() ?? []).map(({ role, expiresAtMs }) => ({ labels: { role }, value: expiresAtMs / 1000 })),
+    ),
     family('sluice_config_valid', () => [{ value: configValid() ? 1 : 0 }]),
     family('sluice_secrets_valid', () => [{ value: counters.secretsFaulty === 0 ? 1 : 0 }]),
     family('sluice_ready', () => [{ value: ready() ? 1 : 0 }]),

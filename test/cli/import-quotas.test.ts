@@ -1,14 +1,17 @@
 /** `import-quotas` from outside: what it writes and where, what it asks of the operator, what it says when Kafka does not answer. */
 import assert from 'node:assert/strict'
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { after, describe, type TestContext, test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
 import { API_KEY, ERROR_CODE, type Struct } from 'kafka-protocol-codec'
 import { parse } from 'yaml'
 import { runCli } from '../../src/cli/program.ts'
 import { nobody, type ScriptedBroker, scriptedBroker } from '../support/scripted-broker.ts'
+import { SecretFiles } from '../support/secret-files.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-import-'))
 after(() => rmSync(directory, { recursive: true }))
@@ -206,4 +209,54 @@ describe('import-quotas', () => {
       assert.match(err, message)
     })
   }
+})
+
+describe('over TLS', () => {
+  async function stage(t: TestContext): Promise<{ readonly bootstrap: string; readonly files: SecretFiles }> {
+    const files = new SecretFiles(t)
+    const { certFile, keyFile } = files.issue('broker')
+    const inner = await scriptedBroker(t)
+    const sockets = new Set<Socket>()
+    const server = createTlsServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) }, (socket) => {
+      const through = connect(inner.address)
+      for (const one of [socket, through]) sockets.add(one.on('error', () => undefined))
+      socket.pipe(through).pipe(socket)
+    })
+    server.on('tlsClientError', () => undefined)
+    server.listen({ host: '127.0.0.1', port: 0 })
+    await once(server, 'listening')
+    t.after(() => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    })
+    return { bootstrap: `127.0.0.1:${(server.address() as AddressInfo).port}`, files }
+  }
+
+  test('it asks with the authority that is given, or with none at all', async (t) => {
+    const { bootstrap, files } = await stage(t)
+    for (const flags of [['--ca-file', files.caFile], ['--insecure-skip-verify']]) {
+      const { exitCode, out, err } = await cli(['--bootstrap', bootstrap, ...flags])
+      assert.deepEqual([exitCode, err], [0, ''])
+      assert.match(out, /kafka-produce/)
+    }
+  })
+
+  test('what is wrong is told by the names of the flags', async (t) => {
+    const { bootstrap, files } = await stage(t)
+    const { certFile } = files.issue('own')
+    const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
+      [[], 1, /--tls/],
+      [['--tls'], 1, /give the CA that signed it in --ca-file/],
+      [['--ca-file', files.caFile, '--server-name', 'kafka.example'], 1, /not for kafka\.example; .*--server-name/],
+      [['--ca-file', '/none'], 2, /--ca-file: cannot read \/none: there is no such file/],
+      [['--ca-file', files.write('x', 'x')], 2, /--ca-file: --ca-file has no certificate in PEM form/],
+      [['--cert-file', certFile], 2, /--cert-file: give --key-file as well/],
+    ]
+    for (const [flags, code, message] of cases) {
+      const { exitCode, err } = await cli(['--bootstrap', bootstrap, ...flags])
+      assert.equal(exitCode, code, err)
+      assert.match(err, message)
+      assert.doesNotMatch(err, /upstream\.tls/)
+    }
+  })
 })

@@ -91,6 +91,15 @@ export const QUOTAS: Definitions = {
     bounds: '1',
     source: 'the admin pages',
   },
+  sluice_certificate_expiry_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When certificates in use run out, in seconds since 1970: our own (listen, upstream) and the authorities (…_ca) that verify others.',
+    labels: ['role'],
+    bounds: '5',
+    source: 'the files that the configuration names',
+    caveat:
+      'Of a chain the first that runs out, of authorities the last. Certificates that brokers and clients show are not among them.',
+  },
   sluice_otlp_pushes_total: {
     type: 'counter',
     help: 'Pushes of metrics by OTLP (telemetry.otlp), by result; repeats of one push count once.',

@@ -22,6 +22,20 @@ export const BROKER_EVENTS = {
     meaning: 'A broker does not answer our own question for the brokers of the cluster.',
     action: 'Check `--upstream`, the network, and that the listener is the one for clients.',
   },
+  certificate_expires: {
+    level: 'warn',
+    fields: ['role', 'file', 'subject', 'expiresAt', 'daysLeft'],
+    meaning: 'A certificate in use runs out in less than 30, 7 or 1 days.',
+    action: 'Put another one in its place; it is read again when the file changes.',
+    metric: { name: 'sluice_certificate_expiry_timestamp_seconds', labels: ['role'] },
+  },
+  certificate_expired: {
+    level: 'error',
+    fields: ['role', 'file', 'subject', 'expiresAt', 'daysLeft'],
+    meaning: 'A certificate in use has run out: the other side refuses it, or nobody can be verified by it.',
+    action: 'Put another one in its place; it is read again when the file changes.',
+    metric: { name: 'sluice_certificate_expiry_timestamp_seconds', labels: ['role'] },
+  },
   secrets_reloaded: {
     level: 'info',
     fields: ['section', 'files'],

@@ -52,6 +52,10 @@ export const FIELDS = {
   secretName: ['text', 'the Secret that keeps it'],
   webhookConfiguration: ['text', 'the MutatingWebhookConfiguration'],
   ends: ['text', 'when the certificate ends'],
+  role: ['text', 'whose certificate, as in the label `role`'],
+  subject: ['text', 'subject of a certificate'],
+  expiresAt: ['text', 'when it runs out, in ISO 8601'],
+  daysLeft: ['number', 'whole days until then'],
   // The process
   listen: ['text', 'where applications connect, HOST:PORT'],
   upstream: ['texts', 'bootstrap addresses of the brokers'],
