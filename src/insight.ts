@@ -22,7 +22,7 @@ import type { StatusQuery } from './status/status-query.ts'
 /** What it looks at; all of it may change while it runs. */
 export interface InsightSources extends OverviewSources {
   readonly config: () => Config
-  readonly context: Pick<SessionContext, 'buckets' | 'levels' | 'groups' | 'behaviourOf' | 'labels'>
+  readonly context: Pick<SessionContext, 'buckets' | 'levels' | 'groups' | 'series' | 'behaviourOf' | 'labels'>
   readonly policies: Pick<PolicyKeeper, 'policy' | 'rules' | 'openWindows' | 'isObserving'>
   readonly clients: () => ReadonlyMap<string, ClientStatus>
   /** The clock of the data path. */

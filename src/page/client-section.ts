@@ -1,5 +1,5 @@
 /** One client: what it is, how it went, every bucket that it draws from, and whether its limits can be kept. */
-import { formatByteRate, formatBytes, formatCount, formatDuration } from '../cli/format.ts'
+import { formatByteRate, formatBytes, formatCount, formatDuration, formatExact } from '../cli/format.ts'
 import { amountWords } from '../explain/words.ts'
 import type { ClientNow, LimitNow, StatusDocument } from '../status/status-document.ts'
 import type { PageAddress } from './address.ts'
@@ -51,6 +51,7 @@ function facts(client: ClientNow): Html {
     ['Library', libraryWords(software, softwareVersions, 80)],
     ['User', nameWords(principal, 'none', 80)],
     ['Group', groups.length === 0 ? 'none known' : nameWords(groups.join(', '), '', 80)],
+    ['Behind', behindWords(client)],
     ['From', addresses.length === 0 ? '–' : addresses.join(', ')],
     ['Connections', `${connections}${heldConnections > 0 ? `, ${heldConnections} held` : ''}`],
     [
@@ -61,6 +62,16 @@ function facts(client: ClientNow): Html {
     ['Largest', `request ${formatBytes(client.largestProduceBytes)}, answer ${formatBytes(client.largestFetchBytes)}`],
   ]
   return html`<dl class="facts wide">${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`
+}
+
+function behindWords({ lag }: ClientNow): string {
+  if (lag === null) return '–'
+  const { records, committedRecords } = lag
+  const parts = [
+    ...(records === null ? [] : [`${formatExact(records)} records by what its group fetches`]),
+    ...(committedRecords === null ? [] : [`${formatExact(committedRecords)} by what it commits`]),
+  ]
+  return parts.join(', ')
 }
 
 function plots({ limits }: ClientNow, { history }: StatusDocument): Html | undefined {

@@ -10,6 +10,7 @@ import {
   bindingLimit,
   clientWords,
   delayWords,
+  lagWords,
   libraryWords,
   nameWords,
   percentWords,
@@ -39,6 +40,7 @@ const COLUMNS: readonly Column[] = [
   { sort: 'requests', title: 'Requests', kind: 'number less' },
   { sort: 'connections', title: 'Open', about: 'connections', kind: 'number less' },
   { sort: 'group', title: 'Group', kind: 'name less' },
+  { sort: 'lag', title: 'Lag', about: 'records that its group is behind', kind: 'number less' },
   { sort: 'library', title: 'Library', kind: 'name less' },
 ]
 
@@ -106,6 +108,7 @@ function row(client: ClientNow, address: PageAddress): Html {
 <td class="number less">${rates.requests === 0 ? '–' : rateWords('requests', rates.requests)}</td>
 <td class="number less">${connections}</td>
 <td class="name less">${groups.length === 0 ? '–' : nameWords(groups.join(', '), '', 28)}</td>
+<td class="number less">${lagWords(client.lag)}</td>
 <td class="name less">${libraryWords(software, softwareVersions, 32)}</td>
 </tr>`
 }

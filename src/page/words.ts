@@ -2,7 +2,7 @@
 import { formatByteRate, formatCount, formatDuration, formatExact } from '../cli/format.ts'
 import { cut, keyFields, shown } from '../explain/words.ts'
 import { type Dimension, UNITS } from '../policy/dimensions.ts'
-import type { ClientState, LimitNow } from '../status/status-document.ts'
+import type { ClientState, LagNow, LimitNow } from '../status/status-document.ts'
 
 const NAME_CHARS_MAX = 48
 
@@ -79,6 +79,12 @@ export function bindingLimit(limits: readonly LimitNow[]): LimitNow | undefined 
 /** Used ÷ limit, by all that share the bucket. */
 export function useOfLimit({ bucketPerSecond, limitPerSecond }: LimitNow): number {
   return bucketPerSecond / limitPerSecond
+}
+
+/** Records that its groups are behind, by what they fetch; by what they commit where that is all that is known. */
+export function lagWords(lag: LagNow | null): string {
+  const records = lag?.records ?? lag?.committedRecords
+  return records === undefined || records === null ? '–' : formatCount(records)
 }
 
 /** `2 h 5 m`, `3 d 4 h`. */

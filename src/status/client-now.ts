@@ -10,13 +10,21 @@ import type { ClientRates } from '../observe/watched-client.ts'
 import type { ClientBehaviour } from '../policy/client-libraries.ts'
 import type { Session } from '../session/session.ts'
 import type { ClientStatus } from '../sluice.ts'
-import type { ClientNow, ClientState, LimitNow } from './status-document.ts'
+import { lagOf } from './group-lag.ts'
+import type { ClientNow, ClientState, LagNow, LimitNow } from './status-document.ts'
 
 /** The tables that clients are looked up in. */
 export interface ClientSources {
   readonly buckets: Pick<BucketTable, 'view'>
   readonly groups: Pick<GroupBook, 'groupOf'>
   readonly behaviourOf: (software: string) => ClientBehaviour
+}
+
+/** What is reckoned once for all clients. */
+export interface SharedNow {
+  /** By slot of its bucket: what all clients draw from it. */
+  readonly bucketPerSecond: ReadonlyMap<number, number>
+  readonly lags: ReadonlyMap<string, LagNow>
 }
 
 /** What is known of one client beside its totals. */
@@ -74,7 +82,7 @@ export function clientNow(
   key: string,
   client: ClientStatus,
   { rates = NO_RATES, idleMs, draws, open }: ClientFactsNow,
-  bucketPerSecond: ReadonlyMap<number, number>,
+  { bucketPerSecond, lags }: SharedNow,
   sources: ClientSources,
   nowMs: number,
 ): ClientNow {
@@ -83,6 +91,7 @@ export function clientNow(
     .map((draw) => limitNow(draw, client, bucketPerSecond, behaviour, sources.buckets, nowMs))
     .sort((a, b) => b.throttleMsPerSecond - a.throttleMsPerSecond || b.debtMs - a.debtMs)
   const slowing = limits.filter(({ throttleMsPerSecond }) => throttleMsPerSecond >= LIMITED_MS_PER_SECOND)
+  const groups = groupsOf(client, sources, nowMs)
   const cause = slowing.find(({ mode }) => mode === 'enforce') ?? slowing[0]
   return {
     ...client,
@@ -91,7 +100,8 @@ export function clientNow(
     limitedBy: cause === undefined ? null : { quota: cause.quota, dimension: cause.dimension },
     softwareVersions: [...(open?.versions ?? [])],
     addresses: [...(open?.addresses ?? [])],
-    groups: groupsOf(client, sources, nowMs),
+    groups,
+    lag: lagOf(groups, lags),
     heldConnections: open?.held ?? 0,
     rates,
     idleMs: idleMs ?? null,

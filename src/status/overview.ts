@@ -14,6 +14,7 @@ import type { Session } from '../session/session.ts'
 import type { ClientStatus, ConfigReport, QuotaStatus, Sluice } from '../sluice.ts'
 import { packageVersion } from '../version.ts'
 import { type ClientSources, clientNow, openFacts } from './client-now.ts'
+import { groupLags } from './group-lag.ts'
 import { quotasNow, quotaTotals, seriesKey } from './quota-now.ts'
 import type { ClientNow, StatusDocument, StatusHistory } from './status-document.ts'
 import { ANY_CLIENT, chosen, type StatusQuery } from './status-query.ts'
@@ -21,7 +22,7 @@ import { ANY_CLIENT, chosen, type StatusQuery } from './status-query.ts'
 /** What it looks at; all of it may change while it runs. */
 export interface OverviewSources {
   readonly sluice: Pick<Sluice, 'listen' | 'status' | 'counters'>
-  readonly context: ClientSources & Pick<SessionContext, 'levels'>
+  readonly context: ClientSources & Pick<SessionContext, 'levels' | 'series'>
   readonly policies: Pick<PolicyKeeper, 'rules' | 'isObserving'>
   /** Sessions of open connections, and which client each is. */
   readonly sessions: () => readonly Session[]
@@ -114,6 +115,7 @@ export class Overview {
     for (const { slot, usedPerSecond } of [...draws.values()].flat()) {
       bucketPerSecond.set(slot, (bucketPerSecond.get(slot) ?? 0) + usedPerSecond)
     }
+    const lags = groupLags(context.series.lags.entries())
     const keys = new Map<string, string>()
     const clients = [...known].map(([key, client]) => {
       const rates = this.#clients.rates(key, nowMs)
@@ -123,7 +125,7 @@ export class Overview {
         draws: draws.get(key) ?? [],
         open: open.get(key),
       }
-      const now = clientNow(key, client, facts, bucketPerSecond, context, nowMs)
+      const now = clientNow(key, client, facts, { bucketPerSecond, lags }, context, nowMs)
       keys.set(now.id, key)
       return now
     })

@@ -99,6 +99,8 @@ export interface ClientNow extends ClientStatus {
   readonly softwareVersions: readonly string[]
   readonly addresses: readonly string[]
   readonly groups: readonly string[]
+  /** Of its groups, all their members together; null where it is in none, or nothing is known. */
+  readonly lag: LagNow | null
   readonly heldConnections: number
   readonly rates: {
     readonly producedBytes: number
@@ -112,6 +114,12 @@ export interface ClientNow extends ClientStatus {
   readonly idleMs: number | null
   /** Buckets that its connections draw from, the one that delays it most first. */
   readonly limits: readonly LimitNow[]
+}
+
+/** Records that a group is behind: by what it fetched last, by what it committed last; null while that is not known. */
+export interface LagNow {
+  readonly records: number | null
+  readonly committedRecords: number | null
 }
 
 /** One bucket, and what one client draws from it. */

@@ -15,6 +15,7 @@ export const SORT_KEYS = [
   'connections',
   'library',
   'group',
+  'lag',
 ] as const
 export type SortKey = (typeof SORT_KEYS)[number]
 
@@ -119,6 +120,7 @@ const SORTED_BY: Readonly<Record<SortKey, (client: ClientNow) => number | string
   connections: ({ connections }) => connections,
   library: ({ software }) => software,
   group: ({ groups }) => groups[0] ?? '',
+  lag: ({ lag }) => lag?.records ?? lag?.committedRecords ?? -1,
 }
 
 /** Two digits: clients that do about the same shall not change places with every look. */

@@ -6,6 +6,7 @@ import {
   clientWords,
   DIMENSION_WORDS,
   delayWords,
+  lagWords,
   libraryWords,
   nameWords,
   percentWords,
@@ -80,6 +81,14 @@ export const CLIENT_COLUMNS: readonly ClientColumn[] = [
     width: 4,
     rank: 8,
     cell: ({ connections }) => String(connections),
+  },
+  {
+    sort: 'lag',
+    title: 'LAG',
+    align: 'right',
+    width: 5,
+    rank: 6,
+    cell: ({ lag }) => lagWords(lag),
   },
   {
     sort: 'group',

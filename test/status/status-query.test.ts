@@ -7,7 +7,15 @@ import { clientNow, limitNow } from '../support/status.ts'
 
 const RATES = clientNow().rates
 const CLIENTS: readonly ClientNow[] = [
-  clientNow({ id: '1', clientId: 'b', state: 'idle', software: 'sarama', connections: 3, groups: ['Payments'] }),
+  clientNow({
+    id: '1',
+    clientId: 'b',
+    state: 'idle',
+    software: 'sarama',
+    connections: 3,
+    groups: ['Payments'],
+    lag: { records: 9, committedRecords: null },
+  }),
   clientNow({
     ...{ id: '2', clientId: 'a', state: 'limited', principal: 'Alice', connections: 1 },
     rates: { ...RATES, throttleMs: 700, producedBytes: 10, heldMs: 5, requests: 1 },
@@ -41,6 +49,7 @@ describe('order', () => {
     ['sort=connections&order=asc', '231'],
     ['sort=library', '231'],
     ['sort=group', '231'],
+    ['sort=lag', '123'],
   ]
   for (const [query, expected] of rows) test(query || 'by throttle', () => assert.equal(ids(query), expected))
 

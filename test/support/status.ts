@@ -42,6 +42,7 @@ export function clientNow(parts: Partial<ClientNow> = {}): ClientNow {
     softwareVersions: [],
     addresses: [],
     groups: [],
+    lag: null,
     heldConnections: 0,
     idleMs: 0,
     limits: [],

@@ -10,7 +10,13 @@ import { clientNow, limitNow, quotaNow, statusDocument } from '../support/status
 
 const LIMITED = clientNow({
   ...{ clientId: 'checkout-7', state: 'limited', limitedBy: { quota: 'producers', dimension: 'produceBytes' } },
-  ...{ software: 'apache-kafka-java', softwareVersions: ['4.3.0'], groups: ['g'], connections: 2 },
+  ...{
+    software: 'apache-kafka-java',
+    softwareVersions: ['4.3.0'],
+    groups: ['g'],
+    lag: { records: 1234, committedRecords: null },
+    connections: 2,
+  },
   limits: [limitNow({ bucketPerSecond: 9.3e5, throttleMsPerSecond: 640, debtMs: 1200 })],
   rates: { ...clientNow().rates, throttleMs: 640, heldMs: 320, producedBytes: 9.3e5, requests: 12 },
 })
@@ -30,7 +36,7 @@ function screen(parts: Partial<Screen> = {}, status: Partial<StatusDocument> = {
 
 describe('the screen', () => {
   test('says who is limited, by what, and how much', () => {
-    const text = screen().join('\n')
+    const text = screen({ columns: 200 }).join('\n')
     assert.match(
       text,
       /^kafka-sluice 0\.1\.0 at 127\.0\.0\.1:9404, up 1 m 5 s, as of 19:00:00 UTC\n1 of 3 clients limited; most: checkout-7 by producers\n/,
@@ -38,7 +44,7 @@ describe('the screen', () => {
     assert.match(text, /^CLIENT +LIMITED BY +USED OF LIMIT +THROTTLE↓ +DEBT +HELD +PRODUCES/m)
     assert.match(
       text,
-      /^checkout-7 +producers +█{7}░ +93 % of 1 MB\/s +640 ms\/s +1\.2 s +320 ms\/s +930 kB\/s +– +12\/s +2 +g +apache-kafka-java 4\.3\.0$/m,
+      /^checkout-7 +producers +█{7}░ +93 % of 1 MB\/s +640 ms\/s +1\.2 s +320 ms\/s +930 kB\/s +– +12\/s +2 +1\.23 k +g +apache-kafka-java 4\.3\.0$/m,
     )
     assert.match(text, /\[1 clients\] {2}2 quotas {2}3 brokers {3}1–3 of 3 .*\? help {2}q leave$/)
   })
