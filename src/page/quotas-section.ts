@@ -48,7 +48,7 @@ function row(quota: QuotaNow, history: StatusHistory | undefined, address: PageA
 <th scope="row" class="name"><a class="who" data-nav href="${address.with({ quota: name, state: '' }, 'clients')}" title="show its clients">${nameWords(name, '')}</a> <span class="user">${DIMENSION_WORDS[dimension as LimitNow['dimension']]}${mode === 'observe' && ', observes'}</span></th>
 <td class="number">${limit}</td>
 <td class="name">${per.length === 0 ? 'all together' : nameWords(per.join(', '), '').replaceAll('"', '')}</td>
-<td class="use">${fullest === null ? (level === null ? '–' : `${level.count} open, ${level.waiting} waiting`) : html`${useBar(fullest, mode)} <span class="percent">${percentWords(fullest)}</span>`}</td>
+<td class="use">${fullest === null ? (level === null ? '–' : `${level.count} open, ${level.waiting} waiting`) : html`${useBar(fullest, mode, limitedClients > 0)} <span class="percent">${percentWords(fullest)}</span>`}</td>
 <td class="number">${usedPerSecond === null ? '–' : rateWords(dimension, usedPerSecond)}</td>
 <td class="spark-cell">${points !== undefined && sparkline(points, 'used', `used in the last 15 minutes: at most ${rateWords(dimension, Math.max(0, ...points))}`)}</td>
 <td class="number">${limitedClients === 0 ? '–' : html`<b class="many">${limitedClients}</b>`}</td>

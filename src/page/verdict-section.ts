@@ -45,7 +45,7 @@ ${limit === undefined ? html`<span class="why">its next request is held</span>` 
 
 function why(limit: LimitNow): Html {
   const { dimension, mode, bucketPerSecond, limitPerSecond, canBeKept, floorPerSecond } = limit
-  return html`${useBar(useOfLimit(limit), mode)}
+  return html`${useBar(useOfLimit(limit), mode, true)}
 <span class="why"><b>${rateWords(dimension, bucketPerSecond)}</b> of ${rateWords(dimension, limitPerSecond)}, ${DIMENSION_WORDS[dimension]}${sharedWords(limit)}</span>
 <span class="why">${mode === 'enforce' ? waitWords(limit) : 'only observed: nothing is slowed'}${
     !canBeKept &&
