@@ -83,6 +83,10 @@ describe('what is no review', () => {
     noise.resume()
     await once(noise, 'close')
     assert.equal(scene.injector.counters.badRequests.incomplete, 1)
+    // As a kubelet's probe of a TCP socket ends.
+    const probe = connectPlain(scene.injector.port)
+    await once(probe, 'connect')
+    probe.resetAndDestroy()
     const plain = connectPlain(scene.injector.port).on('error', () => {})
     plain.write('GET /inject HTTP/1.1\r\n\r\n')
     await once(plain, 'close')
