@@ -2,9 +2,12 @@ package program
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 )
 
@@ -40,6 +43,10 @@ func Main(library Library) {
 			run.Stop()
 		}()
 	}
+	// As any application is told by whoever runs it: a shell, a kubelet.
+	stopping, forget := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer forget()
+	context.AfterFunc(stopping, run.Stop)
 	go func() {
 		for range time.Tick(time.Second) {
 			run.sayCounts("progress")
