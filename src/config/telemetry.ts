@@ -1,5 +1,5 @@
 /** Where metrics are pushed to, as configured: the section `telemetry`. What it leaves open, the variables of OpenTelemetry say. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { OTLP_INTERVAL_MAX_MS, OTLP_INTERVAL_MIN_MS } from '../bounds.ts'
 import { isLoopbackHost } from './addresses.ts'
 import { DURATION, named, section, string, text } from './schema-parts.ts'

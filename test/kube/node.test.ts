@@ -7,7 +7,16 @@ import { after, before, type TestContext, test } from 'node:test'
 import { SluiceMetrics } from '../support/sluice-metrics.ts'
 import { waitFor } from '../support/wait.ts'
 import { appOf, kubectl, type Log, type Pod, requireNode, sidecarOf } from './support/node.ts'
-import { application, metadataOf, nodeName, pod, type Scene, startScene, stored, topicFor } from './support/node-scene.ts'
+import {
+  application,
+  metadataOf,
+  nodeName,
+  pod,
+  type Scene,
+  startScene,
+  stored,
+  topicFor,
+} from './support/node-scene.ts'
 
 const RECORD_BYTES = 1_000
 const SECOND_MS = 1_000
