@@ -53,6 +53,8 @@ export interface RunningSluice {
   readonly bootstrap: string
   readonly adminUrl: string
   readonly pid: number
+  /** Its configuration file, for what `reload` does not write. */
+  readonly configFile: string
   /** Its log so far. */
   readonly logs: readonly LogLine[]
   metrics(): Promise<SluiceMetrics>
@@ -121,7 +123,7 @@ class SluiceProcess implements RunningSluice {
     const { flags = [], nodeFlags = [], quotas = [] } = this.#options
     await this.#writeConfig(quotas)
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SLUICE_|NODE_)/.test(name)))
-    const child = spawn(process.execPath, [...nodeFlags, COMMAND, 'run', '--config', this.#configFile, ...flags], {
+    const child = spawn(process.execPath, [...nodeFlags, COMMAND, 'run', '--config', this.configFile, ...flags], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -157,7 +159,7 @@ class SluiceProcess implements RunningSluice {
     return this.#stopped
   }
 
-  get #configFile(): string {
+  get configFile(): string {
     return join(this.#directory, 'sluice.yaml')
   }
 
@@ -171,7 +173,7 @@ class SluiceProcess implements RunningSluice {
       ...config,
     }
     // JSON is YAML.
-    await writeFile(this.#configFile, JSON.stringify(document, undefined, 2))
+    await writeFile(this.configFile, JSON.stringify(document, undefined, 2))
   }
 
   async #stop(): Promise<void> {
