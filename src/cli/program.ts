@@ -3,7 +3,6 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config/config-error.ts'
 import { packageVersion } from '../version.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
-import { healthCommand } from './health.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Builds one command of the program. */
@@ -23,9 +22,7 @@ Exit codes: 0 done, 1 failed while running, 2 wrong command line or configuratio
 /** Runs one command line (without node and script) and says its exit code. Never throws for what a user may do wrong. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = EXIT_OK
-  // The one that is run every few seconds does not load the others.
-  const commands = args[0] === 'health' ? [healthCommand] : (await import('./commands.ts')).COMMANDS
-  const program = buildProgram(commands, terminal, (code) => {
+  const program = buildProgram(await commandsFor(args[0]), terminal, (code) => {
     exitCode = code
   })
   try {
@@ -34,6 +31,13 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   } catch (error) {
     return exitCodeOf(error, terminal)
   }
+}
+
+/** The one that stays, and the one that is run every few seconds, do not load all the others. */
+async function commandsFor(name: string | undefined): Promise<readonly MakeCommand[]> {
+  if (name === 'run') return [(await import('./run.ts')).runCommand]
+  if (name === 'health') return [(await import('./health.ts')).healthCommand]
+  return (await import('./commands.ts')).COMMANDS
 }
 
 function buildProgram(commands: readonly MakeCommand[], terminal: Terminal, finish: Finish): Command {
