@@ -9,6 +9,7 @@ import { API_KEY } from 'kafka-protocol-codec'
 import type { Browser, Page } from 'playwright-core'
 import { PAGE_CLIENTS } from '../../src/bounds.ts'
 import { createTopic } from '../../src/demo/kafka/index.ts'
+import type { StatusDocument } from '../../src/status/status-document.ts'
 import { type OpenPage, openPage, requireBrowser } from '../support/browser.ts'
 import { connectRaw, type RawClient } from '../support/net.ts'
 import { waitFor } from '../support/wait.ts'
@@ -210,14 +211,15 @@ async function keyboard(browser: Browser, url: string): Promise<void> {
 }
 
 async function accessible(browser: Browser, url: string): Promise<void> {
+  const { clients } = (await (await fetch(`${url}api/status?filter=flood`)).json()) as StatusDocument
   for (const [colorScheme, width, query] of [
-    ['light', 1280, '?explain=flood&client=none'],
-    ['dark', 1280, '?explain=flood'],
-    ['light', 420, '?state=limited'],
+    ['light', 1280, 'explain=flood'],
+    ['dark', 1280, 'explain=flood'],
+    ['light', 420, 'state=limited'],
   ] as const) {
-    const { page, context } = await openPage(browser, url + query, { colorScheme, viewport: { width, height: 900 } })
-    await page.locator('#client-rows a').first().click()
-    await waitFor('its details', async () => (await page.locator('section.client table').count()) === 1)
+    const address = `${url}?${query}&client=${clients[0]?.id}`
+    const { page, context } = await openPage(browser, address, { colorScheme, viewport: { width, height: 900 } })
+    assert.equal(await page.locator('section.client table').count(), 1)
     await page.evaluate(axe.source)
     const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults
     const told = violations.map(

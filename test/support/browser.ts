@@ -6,7 +6,8 @@ import type { Surroundings } from './surroundings.ts'
 
 const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome'] as const
 const REQUIRE_ALL = process.env['SLUICE_REQUIRE_ALL'] === '1'
-const PATIENCE_MS = 30_000
+/** As in wait.ts: it notices what never comes, and does not judge speed. */
+const PATIENCE_MS = 120_000
 
 /** Undefined, and the test skipped, where there is none. */
 export async function requireBrowser(context: Surroundings): Promise<Browser | undefined> {

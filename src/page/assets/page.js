@@ -19,6 +19,8 @@ let isPaused = false
 /** Grows with every question: an answer to an older one comes too late. */
 let asked = 0
 let saidAtMs = 0
+/** Where to go once the page that was asked for is there, whichever question brings it. */
+let wantedPlace = ''
 
 restoreTheme()
 start()
@@ -59,6 +61,8 @@ async function refresh() {
     for (const id of ['top', 'main']) become(document.getElementById(id), page.getElementById(id))
     labelTheme()
     setPaused(isPaused, false)
+    goToPlace()
+    if (pointed?.isConnected) point(pointed)
     schedule(EVERY_MS)
   } catch (error) {
     if (question !== asked) return
@@ -126,25 +130,30 @@ function onClick(event) {
   const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey
   if (link === null || link === undefined || !isPlain) return
   event.preventDefault()
-  void goTo(link.href, true)
+  goTo(link.href, true)
 }
 
-async function goTo(address, isNew) {
+function goTo(address, isNew) {
   const { pathname, search, hash } = new URL(address, location.href)
   history[isNew ? 'pushState' : 'replaceState'](null, '', pathname + search + hash)
-  await refresh()
-  const place = hash === '' ? null : document.getElementById(hash.slice(1))
-  if (place === null || !isNew) return
+  if (isNew) wantedPlace = hash.slice(1)
+  void refresh() // it never rejects
+}
+
+function goToPlace() {
+  const place = wantedPlace === '' ? null : document.getElementById(wantedPlace)
+  wantedPlace = ''
+  if (place === null) return
   const box = place.getBoundingClientRect()
   if (box.top < 0 || box.top > innerHeight * 0.7) place.scrollIntoView({ block: 'start', behavior: 'auto' })
-  if (hash !== '#client') return
+  if (place.id !== 'client') return
   place.tabIndex = -1
   place.focus({ preventScroll: true })
 }
 
 function onSubmit(event) {
   event.preventDefault()
-  void goTo(addressOf(event.target) + new URL(event.target.action).hash, true)
+  goTo(addressOf(event.target) + new URL(event.target.action).hash, true)
 }
 
 /** Where a form leads, without what is empty; an empty client id is a question too. */
@@ -176,7 +185,7 @@ function setPaused(paused, isNews = true) {
   document.getElementById('refresh').hidden = true
   if (!isNews) return
   if (paused) clearTimeout(timer)
-  else void refresh() // it never rejects
+  else void refresh()
 }
 
 // What is said
@@ -198,15 +207,22 @@ function announce(page) {
 // A plot says what it had where one points at
 
 let pointed = null
+let pointedX = 0
 function onPoint(event) {
   const plot = event.target.closest?.('.plot') ?? null
   if (pointed !== null && pointed !== plot) unpoint(pointed)
   pointed = plot
+  pointedX = event.clientX
+  point(plot)
+}
+
+/** Also after the page has changed: the pointer is where it was, and the plot has moved on. */
+function point(plot) {
   const svg = plot?.querySelector('svg')
   if (svg === null || svg === undefined) return
   const points = Number(plot.dataset.points)
   const box = svg.getBoundingClientRect()
-  const ratio = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width))
+  const ratio = Math.min(1, Math.max(0, (pointedX - box.left) / box.width))
   const point = Math.round(ratio * (points - 1))
   const secondsAgo = ((points - 1 - point) * Number(plot.dataset.step)) / 1000
   const ago =
