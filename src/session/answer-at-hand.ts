@@ -100,9 +100,8 @@ export class AnswerAtHand {
     const { facts, following } = this.#parts
     const { group } = facts.identity
     sink.group = following.group.of(group, nowMs)
-    if (!this.expected.isFollowed) return
-    sink.fetches = following.fetches
-    sink.cursor = following.fetches?.answered
+    sink.fetches = this.expected.isFollowed ? following.fetches : undefined
+    sink.cursor = sink.fetches?.answered
     sink.cursor?.begin(group, nowMs)
   }
 

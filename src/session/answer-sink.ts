@@ -236,7 +236,10 @@ export class AnswerSink implements SkimSink {
 
   batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
     if (field !== W_RECORDS) return
-    if (batchMagic(bytes, offset) === 2 && !isControl(bytes, offset)) this.group?.fetched(bytes, offset, this.wallMs)
+    if (batchMagic(bytes, offset) === 2) {
+      this.fetches?.delivered(bytes, offset)
+      if (!isControl(bytes, offset)) this.group?.fetched(bytes, offset, this.wallMs)
+    }
     this.records += this.answerTopics?.records(bytes, offset, sizeBytes) ?? dataRecords(bytes, offset, sizeBytes)
   }
 

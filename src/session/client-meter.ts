@@ -48,6 +48,7 @@ export class ClientMeter {
     if (this.#series === undefined || this.#identity === undefined) return
     if (this.#version !== this.#book.version) this.#become(this.#identity, nowMs)
     else this.#add(nowMs)
+    this.#tell()
   }
 
   #add(nowMs: number): void {
@@ -77,23 +78,30 @@ export class ClientMeter {
 
   /** The connection is over. */
   close(nowMs: number): void {
+    this.#tell()
     this.#leave(nowMs)
     this.#series = undefined
     this.#identity = undefined
   }
 
   #become(identity: Identity, nowMs: number): ClientSeries {
+    if (this.#identity?.clientId !== identity.clientId) this.#tell()
     this.#leave(nowMs)
     const { other } = this.#book
     const series = this.#book.of(identity.clientId, nowMs)
     series.holders++
     series.lastUsedMs = nowMs
-    if (series !== other) series.sawVariant(identity)
-    else if (this.#series !== other) this.#book.folded++
+    if (series === other && this.#series !== other) this.#book.folded++
     this.#series = series
     this.#identity = identity
     this.#version = this.#book.version
     return series
+  }
+
+  /** Which library and user the client has. While it says them one after the other, nothing is told of it. */
+  #tell(): void {
+    if (this.#series === undefined || this.#identity === undefined || this.#series === this.#book.other) return
+    this.#series.sawVariant(this.#identity)
   }
 
   #leave(nowMs: number): void {

@@ -1,8 +1,18 @@
 /**
- * Follows what one connection fetches, for the lag of its group: the offsets that its Fetch requests ask for, and the high watermarks
- * that the answers bring. An incremental session (KIP-227) leaves out what has not changed, in both: what was said last holds.
+ * Follows what one connection fetches, for the lag of its group: the offsets that its Fetch requests ask for, and what the
+ * answers deliver and say of the end. An incremental session (KIP-227) leaves out what has not changed, in both: what was said last holds.
  */
-import { API_KEY, apiSchema, compileSkim, inRange, Skim, type SkimPlan, type SkimSink } from 'kafka-protocol-codec'
+import {
+  API_KEY,
+  apiSchema,
+  baseOffset,
+  compileSkim,
+  inRange,
+  lastOffsetDelta,
+  Skim,
+  type SkimPlan,
+  type SkimSink,
+} from 'kafka-protocol-codec'
 import type { LagBook } from '../cluster/lag-book.ts'
 import type { TopicBook } from '../cluster/topic-book.ts'
 import { PartitionCursor, PartitionEntries } from './partition-entries.ts'
@@ -59,6 +69,13 @@ export class FetchFollower implements SkimSink {
   highWatermark(offset: number): void {
     const { entry } = this.answered
     if (entry !== undefined && offset >= 0) entry.end.highWatermark = offset
+  }
+
+  /** A batch of that partition was delivered: the next request would ask for what comes after it, but may be held for a while. */
+  delivered(bytes: Uint8Array, offset: number): void {
+    const { entry } = this.answered
+    if (entry === undefined) return
+    entry.position = Math.max(entry.position, baseOffset(bytes, offset) + lastOffsetDelta(bytes, offset) + 1)
   }
 
   // SkimSink, over a request.

@@ -99,11 +99,17 @@ export function createMetrics(sources: MetricsSources): Metrics {
   }
 }
 
+/** Gauges of prom-client with a counter's suffix, at which promtool takes offence; the same by type are there beside. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']
+
 /** A registry of these; `isProcess`: with CPU, memory and the event loop. */
 export function metricsOf(families: readonly Family[], isProcess: boolean): Metrics {
   const registry = new Registry()
   for (const each of families) registry.registerMetric(asMetric(each))
-  if (isProcess) collectDefaultMetrics({ register: registry })
+  if (isProcess) {
+    collectDefaultMetrics({ register: registry })
+    for (const name of MISNAMED) registry.removeSingleMetric(name)
+  }
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),

@@ -76,6 +76,7 @@ test('a client that changes its library or user keeps its series and shows both,
   const meter = new ClientMeter(book.book, noTotals())
   for (const principal of ['', 'u1', 'u2', 'u1', 'u3', 'u4', 'u5']) {
     meter.of({ ...NOBODY, clientId: 'a', software: 'java', principal }, 1)
+    meter.fold(1)
   }
   const [a] = [...book.book.series()]
   assert.equal(book.book.size, 1)
@@ -83,6 +84,17 @@ test('a client that changes its library or user keeps its series and shows both,
     a?.variants.map(({ principal }) => principal),
     ['u5', 'u4', 'u3', 'u1'],
   )
+})
+
+test('what a client was before its library and user were known is not told', () => {
+  const book = new ClientBook(10, IDLE_MS)
+  const meter = new ClientMeter(book.book, noTotals())
+  meter.of({ ...NOBODY, clientId: 'a' }, 1)
+  meter.of({ ...NOBODY, clientId: 'a', software: 'java' }, 1)
+  meter.of({ ...NOBODY, clientId: 'a', software: 'java', principal: 'u' }, 1)
+  meter.close(1)
+  const [a] = [...book.book.series()]
+  assert.deepEqual(a?.variants, [{ software: 'java', softwareVersion: '', principal: 'u' }])
 })
 
 describe('when all places are taken', () => {

@@ -99,6 +99,19 @@ describe('lag is the high watermark less the offset asked for', () => {
     assert.deepEqual(lags(rig), { 'g/orders/0': 0 })
   })
 
+  test('what was delivered counts as fetched, though the next request is still to come', () => {
+    const batch = recordBatch(10)
+    const view = new DataView(batch.buffer)
+    view.setBigInt64(0, 40n)
+    view.setInt32(23, 9) // the last of ten
+    const rig = consumer()
+      .client(fetchOf([{ offset: 45 }]))
+      .broker(fetchedOf([{ end: 100, records: batch }]))
+    assert.deepEqual(lags(rig), { 'g/orders/0': 50 })
+    rig.client(fetchOf([{ offset: 5 }]))
+    assert.deepEqual(lags(rig), { 'g/orders/0': 95 }, 'it went back')
+  })
+
   test('an incremental session names only what changed: the rest stays as it was', () => {
     const call = { version: 12, more: { sessionId: 7, sessionEpoch: 1 } }
     const rig = consumer()

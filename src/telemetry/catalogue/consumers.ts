@@ -11,7 +11,7 @@ export const CONSUMERS: Definitions = {
     labels: ['group', 'topic', 'partition'],
     bounds: BY_PARTITION,
     source:
-      '`highWatermark` of Fetch answers less `fetchOffset` of Fetch requests, through incremental sessions (KIP-227), ids and names of topics',
+      '`highWatermark` of Fetch answers less `fetchOffset` of Fetch requests and the ends of the batches delivered since, through incremental sessions (KIP-227), ids and names of topics',
     caveat:
       `As old as the last Fetch answer that named the partition; one that nobody fetches through this sluice keeps its last value until \`metrics.idle\`. ` +
       `Records that were fetched ahead and not yet handled do not count. Transaction markers and gaps of compaction do. ${WHICH_GROUP}`,
