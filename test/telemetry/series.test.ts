@@ -31,6 +31,7 @@ function filled(clients = 1): { readonly books: SeriesBooks; readonly metrics: M
   const metrics = createMetrics({
     ...{ counters, version: '1', kafkaProtocol: '4', series: books, fold: () => undefined },
     quotas: () => [{ name: 'q', dimension: 'requests', limitPerSecond: 1, mode: 'enforce' }],
+    certificates: () => [{ role: 'listen', expiresAtMs: 1 }],
     buckets: () => new Map([['q', { buckets: 1, debtMs: 0, level: 1 }]]),
     ...{ configValid: () => true, ready: () => true, processMetrics: false },
   })
