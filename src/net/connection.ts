@@ -160,6 +160,18 @@ export class Connection implements Outbox {
     this.#finish(reason, detail)
   }
 
+  brokerRefused(detail: string): void {
+    const broker = this.#broker
+    if (broker === undefined || this.#reason !== undefined) return
+    if (this.#brokerAddress !== undefined) this.#events.dialled(this.#brokerAddress, new Error(detail))
+    this.#broker = undefined
+    // Not from within the session's own call: it is still looking at the broker's bytes.
+    setImmediate(() => {
+      broker.destroy()
+      this.#up.resume()
+    })
+  }
+
   leave(reason: CloseReason, detail: string): void {
     if (this.#reason !== undefined) return
     this.#leave(reason, detail)
@@ -324,9 +336,10 @@ export class Connection implements Outbox {
     this.#dial = undefined
     this.#broker = broker
     this.#brokerAddress = address
-    broker.on('end', () => this.#brokerEnd())
-    broker.on('error', (error) => this.#brokerFailed(error, address))
-    broker.on('close', () => this.#brokerGone())
+    const isOurs = (): boolean => this.#broker === broker // no more once it has refused us
+    broker.on('end', () => isOurs() && this.#brokerEnd())
+    broker.on('error', (error) => isOurs() && this.#brokerFailed(error, address))
+    broker.on('close', () => isOurs() && this.#brokerGone())
     this.#up.connectTarget(broker)
     const counts = this.#brokers.at(address)
     counts.connections++

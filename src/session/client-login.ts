@@ -4,10 +4,13 @@
  *
  *     SaslHandshake ──▶ agreed ── SaslAuthenticate ──▶ (verify) ── challenge ──▶ … ──▶ known
  *                                                         └── refused: answered, then the connection ends
+ *
+ * Where the broker has refused our own login (`bar`), the client is told so in the answer to its ApiVersions, or to its login once that
+ * has been verified; nothing else has a place for it.
  */
 import { API_KEY, apiSchema, decode, ERROR_CODE, encodeResponse, type Struct } from 'kafka-protocol-codec'
 import { isSasl } from './api-kinds.ts'
-import type { InFlight } from './in-flight.ts'
+import type { Ending, InFlight } from './in-flight.ts'
 
 /** What a verification comes to. */
 export type VerifyStep =
@@ -41,7 +44,6 @@ export interface LoginActions {
 }
 
 const NOTHING = new Uint8Array(0)
-const HANDSHAKE_VERSION_MIN = 1
 
 export class ClientLogin {
   readonly mode: LoginMode
@@ -55,6 +57,10 @@ export class ClientLogin {
   /** It was refused: nothing more is taken, and the connection ends with the answer. */
   #isRefused = false
   #isOver = false
+  /** Tokens come and go without Kafka's headers (SaslHandshake v0). */
+  #isRaw = false
+  /** Why the broker does not let us in; undefined: it does, or has not said yet. */
+  #barred: string | undefined
 
   constructor(mode: LoginMode, verifier: Verifier | undefined, inFlight: InFlight, actions: LoginActions) {
     this.mode = mode
@@ -66,6 +72,21 @@ export class ClientLogin {
   /** The client's next request waits. */
   get busy(): boolean {
     return this.#isVerifying || this.#isRefused
+  }
+
+  /** The next bytes are a token without a header. */
+  get takesRawTokens(): boolean {
+    return this.#isRaw && this.#verification !== undefined
+  }
+
+  /** Why nothing can go to the broker; undefined where it can. */
+  get barred(): string | undefined {
+    return this.#barred
+  }
+
+  /** The broker has refused our own login. */
+  bar(detail: string): void {
+    this.#barred = detail
   }
 
   /** Why a request may not go to the broker; undefined where it may. */
@@ -81,19 +102,44 @@ export class ClientLogin {
   take(apiKey: number, version: number, correlationId: number, body: Uint8Array, nowMs: number): void {
     const schema = apiSchema(apiKey)
     if (schema === undefined) throw new Error('no SASL request')
-    const answer = (value: Struct, ending?: string): void => {
-      const expected = this.#inFlight.push()
-      expected.apiKey = apiKey
-      expected.version = version
-      expected.correlationId = correlationId
-      expected.reply = encodeResponse(apiKey, version, correlationId, value)
-      expected.ending = ending
-      this.#isRefused ||= ending !== undefined
-    }
+    const answer: Answer = (value, ending) =>
+      this.#reply(apiKey, encodeResponse(apiKey, version, correlationId, value), ending)
     const { value } = decode(schema.request, version, body)
     if (apiKey === API_KEY.SaslHandshake) this.#shakeHands(version, String(value['mechanism']), answer)
     else this.#authenticate(value['authBytes'] as Uint8Array, answer)
     if (!this.#isVerifying) this.#actions.replied(nowMs)
+  }
+
+  /** A token of SaslHandshake v0: its answer has no header either, and a refusal is the end of the connection alone. */
+  takeRaw(token: Uint8Array, nowMs: number): void {
+    this.#authenticate(token, ({ errorCode, authBytes }, ending) => {
+      const answer = authBytes as Uint8Array
+      this.#reply(API_KEY.SaslAuthenticate, errorCode === ERROR_CODE.NONE ? sized(answer) : NOTHING, ending)
+    })
+    if (!this.#isVerifying) this.#actions.replied(nowMs)
+  }
+
+  /** ApiVersions while the broker does not let us in: what a login needs, where there is to be one; else Kafka's own error. */
+  answerVersions(version: number, correlationId: number, nowMs: number): void {
+    const isToLogIn = this.mode === 'verify' && this.#principal === undefined
+    const apiKeys = isToLogIn ? LOGIN_APIS : []
+    const errorCode = isToLogIn ? ERROR_CODE.NONE : ERROR_CODE.SASL_AUTHENTICATION_FAILED
+    const ending = isToLogIn ? undefined : this.#barredEnding()
+    const reply = encodeResponse(API_KEY.ApiVersions, version, correlationId, { errorCode, apiKeys })
+    this.#reply(API_KEY.ApiVersions, reply, ending)
+    this.#actions.replied(nowMs)
+  }
+
+  #barredEnding(): Ending {
+    return { reason: 'broker_login_failed', detail: this.#barred ?? '' }
+  }
+
+  #reply(apiKey: number, reply: Uint8Array, ending: Ending | undefined): void {
+    const expected = this.#inFlight.push()
+    expected.apiKey = apiKey
+    expected.reply = reply
+    expected.ending = ending
+    this.#isRefused ||= ending !== undefined
   }
 
   /** The connection is over. */
@@ -105,15 +151,12 @@ export class ClientLogin {
   #shakeHands(version: number, mechanism: string, answer: Answer): void {
     const mechanisms = [...(this.#verifier?.mechanisms ?? [])]
     if (this.mode === 'refuse') {
-      answer({ errorCode: ERROR_CODE.ILLEGAL_SASL_STATE, mechanisms }, WE_LOG_IN)
+      answer({ errorCode: ERROR_CODE.ILLEGAL_SASL_STATE, mechanisms }, byClient(WE_LOG_IN))
     } else if (!mechanisms.includes(mechanism)) {
       const detail = `a client wants to log in by ${mechanism.slice(0, 50)}; listen.sasl takes ${mechanisms.join(', ')}`
-      answer({ errorCode: ERROR_CODE.UNSUPPORTED_SASL_MECHANISM, mechanisms }, detail)
-    } else if (version < HANDSHAKE_VERSION_MIN) {
-      const detail =
-        'a client logs in as Kafka 0.10 did (SaslHandshake v0), which listen.sasl does not verify; use a newer client'
-      answer({ errorCode: ERROR_CODE.UNSUPPORTED_VERSION, mechanisms }, detail)
+      answer({ errorCode: ERROR_CODE.UNSUPPORTED_SASL_MECHANISM, mechanisms }, byClient(detail))
     } else {
+      this.#isRaw = version === 0
       this.#mechanism = mechanism
       this.#verification = this.#verifier?.begin(mechanism)
       answer({ errorCode: ERROR_CODE.NONE, mechanisms })
@@ -124,7 +167,10 @@ export class ClientLogin {
     const verification = this.#verification
     if (verification === undefined) {
       const detail = this.mode === 'refuse' ? WE_LOG_IN : 'a client sends a SASL token before it has named a mechanism'
-      answer(refused(ERROR_CODE.ILLEGAL_SASL_STATE, 'SaslAuthenticate request received without a handshake'), detail)
+      answer(
+        refused(ERROR_CODE.ILLEGAL_SASL_STATE, 'SaslAuthenticate request received without a handshake'),
+        byClient(detail),
+      )
       return
     }
     this.#isVerifying = true
@@ -144,6 +190,11 @@ export class ClientLogin {
     }
     this.#verification = undefined
     // As Kafka: a client may log in again, and only as the same user.
+    if (step.kind === 'accepted' && this.#barred !== undefined) {
+      const message = `the sluice cannot log in at the broker for this client: ${this.#barred}`
+      answer(refused(ERROR_CODE.SASL_AUTHENTICATION_FAILED, message), this.#barredEnding())
+      return
+    }
     if (step.kind === 'accepted' && (this.#principal ?? step.principal) === step.principal) {
       if (this.#principal === undefined) this.#actions.believed(step.principal)
       this.#principal = step.principal
@@ -152,11 +203,29 @@ export class ClientLogin {
     }
     const message = step.kind === 'refused' ? step.message : 'Cannot change principals during re-authentication'
     const detail = `a login by ${this.#mechanism} was refused: the user is not in listen.sasl.usersFile, or the password is another`
-    answer(refused(ERROR_CODE.SASL_AUTHENTICATION_FAILED, message), detail)
+    answer(refused(ERROR_CODE.SASL_AUTHENTICATION_FAILED, message), byClient(detail))
   }
 }
 
-type Answer = (value: Struct, ending?: string) => void
+type Answer = (value: Struct, ending?: Ending) => void
+
+function byClient(detail: string): Ending {
+  return { reason: 'client_login_failed', detail }
+}
+
+/** A token as it travels without a header. */
+function sized(token: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(4 + token.length)
+  new DataView(bytes.buffer).setInt32(0, token.length)
+  bytes.set(token, 4)
+  return bytes
+}
+
+/** What a client needs to know of us to log in. */
+const LOGIN_APIS: Struct[] = [API_KEY.SaslHandshake, API_KEY.ApiVersions, API_KEY.SaslAuthenticate].map((apiKey) => {
+  const [minVersion, maxVersion] = apiSchema(apiKey)?.request.versions ?? [0, 0]
+  return { apiKey, minVersion, maxVersion }
+})
 
 const WE_LOG_IN =
   'a client logs in itself, but the sluice does that for it (upstream.sasl) and takes no logins: set security.protocol to PLAINTEXT or SSL in the client, or configure listen.sasl'

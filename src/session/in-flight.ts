@@ -3,9 +3,16 @@
  * numbers, grown when needed, never past `IN_FLIGHT_MAX`. A local reply (an answer made here) waits its turn in it.
  */
 import type { ClientSeries } from './client-book.ts'
+import type { CloseReason } from './counters.ts'
 import { FrameCharge } from './frame-charge.ts'
 import type { JudgedMutation } from './mutation-gate.ts'
 import type { SaslStep } from './observe-sasl.ts'
+
+/** Why a connection ends; `detail` is for the log. */
+export interface Ending {
+  readonly reason: CloseReason
+  readonly detail: string
+}
 
 /** What is remembered of a request until its answer comes. */
 export interface Expected {
@@ -30,8 +37,8 @@ export interface Expected {
   saslStep: SaslStep | undefined
   /** The answer itself where we made it: a whole frame. */
   reply: Uint8Array | undefined
-  /** The connection ends with that reply, and why: for the log. */
-  ending: string | undefined
+  /** The connection ends with that reply, and why. */
+  ending: Ending | undefined
   /** Who asked; undefined where we did. */
   client: ClientSeries | undefined
   /** We asked, in a login of our own: the answer is ours. */

@@ -20,6 +20,8 @@ export interface Outbox {
    * because the broker has not taken yet what it was given.
    */
   resume(): boolean
+  /** The broker does not let us in: it is of no use any more, and the client is still to be told. */
+  brokerRefused(detail: string): void
   /** End this session once the client has what it was given. */
   leave(reason: CloseReason, detail: string): void
   /** End this session. `detail` is for the log line, in words an operator understands. */

@@ -4,7 +4,8 @@
  * no request of the client begins, because the broker takes nothing but SASL then; answers to those before it still pass.
  *
  *     wanted ── connected ──▶ handshake ──▶ tokens ──▶ done ── most of the session's life is over, between two frames ──▶ handshake
- *                                 └── refused ──▶ the connection ends
+ *                                 └── refused, the first time ──▶ refused: the client is told, where its protocol has a place for it
+ *                                 └── anything else ──▶ the connection ends
  *
  * The tokens are made elsewhere: they take secrets, randomness and time.
  */
@@ -57,13 +58,16 @@ const AUTHENTICATE_VERSION = 1
 const CORRELATION_ID_FIRST = 0x7fff_fbff
 const CORRELATION_IDS = 1_000
 
-type State = 'wanted' | 'handshake' | 'tokens' | 'done' | 'over'
+type State = 'wanted' | 'handshake' | 'tokens' | 'done' | 'refused' | 'over'
+
+/** @param isRefusal the broker has refused the first login: nothing is under way, and the client may be told */
+type OnFailure = (detail: string, nowMs: number, isRefusal: boolean) => void
 
 export class OwnLogin {
   readonly #tokens: LoginTokens | undefined
   readonly #inFlight: InFlight
   readonly #outbox: Outbox
-  readonly #failed: (detail: string, nowMs: number) => void
+  readonly #failed: OnFailure
   #state: State
   #exchange: TokenExchange | undefined
   #sinceMs = 0
@@ -72,12 +76,7 @@ export class OwnLogin {
   #lifetimeMs = 0
   #requests = 0
 
-  constructor(
-    tokens: LoginTokens | undefined,
-    inFlight: InFlight,
-    outbox: Outbox,
-    failed: (detail: string, nowMs: number) => void,
-  ) {
+  constructor(tokens: LoginTokens | undefined, inFlight: InFlight, outbox: Outbox, failed: OnFailure) {
     this.#tokens = tokens
     this.#inFlight = inFlight
     this.#outbox = outbox
@@ -87,7 +86,7 @@ export class OwnLogin {
 
   /** Whether no request of the client may begin: a login is under way, or due. */
   blocks(nowMs: number): boolean {
-    return this.#state !== 'done' || nowMs >= this.#dueAtMs
+    return (this.#state !== 'done' && this.#state !== 'refused') || nowMs >= this.#dueAtMs
   }
 
   /** The broker is there. */
@@ -146,7 +145,7 @@ export class OwnLogin {
   #agreed(answer: Struct, tokens: LoginTokens, nowMs: number): void {
     const fault = handshakeFault(answer, tokens.mechanism)
     if (fault !== undefined) {
-      this.#fail(fault, nowMs)
+      this.#fail(fault, nowMs, this.#isFirst)
       return
     }
     this.#state = 'tokens'
@@ -156,7 +155,7 @@ export class OwnLogin {
   #authenticated(answer: Struct, { user, mechanism }: LoginTokens, nowMs: number): void {
     const fault = authenticateFault(answer, user === '' ? 'us' : user, mechanism)
     if (fault !== undefined) {
-      this.#fail(fault, nowMs)
+      this.#fail(fault, nowMs, this.#isFirst)
       return
     }
     this.#lifetimeMs = Number(answer['sessionLifetimeMs'] ?? 0)
@@ -191,8 +190,9 @@ export class OwnLogin {
     this.#outbox.toBroker(frame, 0, frame.length)
   }
 
-  #fail(detail: string, nowMs: number): void {
+  #fail(detail: string, nowMs: number, isRefusal = false): void {
     this.close()
-    this.#failed(detail, nowMs)
+    if (isRefusal) this.#state = 'refused'
+    this.#failed(detail, nowMs, isRefusal)
   }
 }

@@ -194,11 +194,8 @@ export class RequestStream {
       this.stop = 'logging_in'
       return from
     }
-    if (this.#parts.sasl.rawTokens && !this.#wholes.tokensAreOver(view, from, to)) {
-      const at = this.#wholes.rawToken(bytes, view, from, to)
-      if (at > from) this.started = true
-      return at
-    }
+    const afterToken = this.#takeToken(bytes, view, from, to, nowMs)
+    if (afterToken !== undefined) return afterToken
     const hasHead = readRequestHead(bytes, view, from, to, this.#head)
     refuseTooLarge(view, from, to, this.#parts.context.frameBytesMax)
     if (!hasHead) return from
@@ -209,10 +206,34 @@ export class RequestStream {
     if (!this.#wholeEnough(bytes, view, from, to)) return from
     const refusal = this.#parts.clientLogin.refusal(this.#head.apiKey)
     if (refusal !== undefined) throw new ClientRefused('client_login_failed', refusal)
+    if (this.#parts.clientLogin.barred !== undefined) return this.#bar(bytes, from, to, nowMs)
     this.#parts.facts.sawClientId(bytes, this.#head.clientIdOffset, this.#head.clientIdLength)
     if (!this.#look.look(this.#head, bytes, view, from, to, nowMs)) return from
     if (!this.#mayGo(nowMs)) return from
     return this.#pass(bytes, view, from, to, nowMs)
+  }
+
+  /** A token without a header, where one is due: taken here, or passed. Undefined where a request is due. */
+  #takeToken(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number | undefined {
+    if (this.#parts.clientLogin.takesRawTokens) {
+      const at = this.#wholes.takeRawToken(bytes, view, from, to, nowMs)
+      this.#swallowed = at > from
+      return at
+    }
+    if (!this.#parts.sasl.rawTokens || this.#wholes.tokensAreOver(view, from, to)) return undefined
+    const at = this.#wholes.rawToken(bytes, view, from, to)
+    if (at > from) this.started = true
+    return at
+  }
+
+  /** The broker does not let us in: the request goes nowhere. */
+  #bar(bytes: Uint8Array, from: number, to: number, nowMs: number): number {
+    const frameEnd = from + this.#head.frameBytes
+    if (frameEnd > to) throw new ClientRefused('broker_login_failed', this.#parts.clientLogin.barred ?? '')
+    this.started = true
+    this.#swallowed = true
+    this.#wholes.bar(this.#head, bytes, frameEnd, nowMs)
+    return frameEnd
   }
 
   /**

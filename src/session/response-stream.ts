@@ -69,14 +69,14 @@ export class ResponseStream {
   sendReplies(nowMs: number): void {
     if (this.#answer.bodyLeft > 0) return
     for (let head = this.#parts.inFlight.peek(); head?.reply !== undefined; head = this.#parts.inFlight.peek()) {
-      this.#parts.outbox.toClient(head.reply, 0, head.reply.length)
+      if (head.reply.length > 0) this.#parts.outbox.toClient(head.reply, 0, head.reply.length)
       if (head.mutation !== undefined) {
         this.#parts.mutations.finish(head.mutation, undefined, nowMs)
         this.#parts.age.answerDelivered(nowMs)
       }
       const { ending } = head
       this.#parts.inFlight.shift()
-      if (ending !== undefined) this.#parts.outbox.leave('client_login_failed', ending)
+      if (ending !== undefined) this.#parts.outbox.leave(ending.reason, ending.detail)
     }
   }
 

@@ -59,7 +59,12 @@ export class Session {
       this.#facts.sawPrincipal(principal)
       outbox.identified()
     })
-    const ownLogin = new OwnLogin(context.login, this.#inFlight, outbox, (detail, atMs) => {
+    const ownLogin = new OwnLogin(context.login, this.#inFlight, outbox, (detail, atMs, isRefusal) => {
+      if (isRefusal) {
+        this.#parts.clientLogin.bar(detail)
+        outbox.brokerRefused(detail)
+        return
+      }
       this.closed(atMs)
       outbox.close('broker_login_failed', detail)
     })

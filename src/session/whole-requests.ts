@@ -6,6 +6,7 @@ import { API_KEY, ProtocolError, type RequestHead } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
 import { isSasl } from './api-kinds.ts'
 import { softwareOf } from './api-versions.ts'
+import { ClientRefused } from './foreign-bytes.ts'
 import { versionMismatchReply } from './local-reply.ts'
 import type { Mutation } from './mutations.ts'
 import type { SaslStep } from './observe-sasl.ts'
@@ -64,12 +65,29 @@ export class WholeRequests {
 
   /** A token of SaslHandshake v0: a size and bytes, no Kafka header, passed as it is. Returns up to where it was taken. */
   rawToken(bytes: Uint8Array, view: DataView, from: number, to: number): number {
-    if (to - from < 4) return from
-    const size = view.getInt32(from)
-    if (size < 0 || size > INSPECT_BYTES_MAX) throw new ProtocolError('bad_length', `a SASL token of ${size} bytes`)
-    if (to - from < 4 + size) return from
-    this.#parts.sasl.sawRawToken(bytes, from + 4, from + 4 + size)
-    return from + 4 + size
+    const end = tokenEnd(view, from, to)
+    if (end > from) this.#parts.sasl.sawRawToken(bytes, from + 4, end)
+    return end
+  }
+
+  /** Such a token where logins are verified here: it goes no further. Returns up to where it was taken. */
+  takeRawToken(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): number {
+    const end = tokenEnd(view, from, to)
+    if (end > from) this.#parts.clientLogin.takeRaw(bytes.slice(from + 4, end), nowMs)
+    return end
+  }
+
+  /**
+   * A request while the broker does not let us in: answered where its protocol has a place for that.
+   * @throws ClientRefused where it has none
+   */
+  bar(head: RequestHead, bytes: Uint8Array, frameEnd: number, nowMs: number): void {
+    const { apiKey, apiVersion, correlationId, bodyOffset } = head
+    const { clientLogin } = this.#parts
+    if (isSasl(apiKey)) this.#takeLogin(head, bytes, frameEnd, nowMs)
+    else if (apiKey !== API_KEY.ApiVersions) throw new ClientRefused('broker_login_failed', clientLogin.barred ?? '')
+    else if (bodyOffset < 0) this.#refuseApiVersions(head)
+    else clientLogin.answerVersions(apiVersion, correlationId, nowMs)
   }
 
   /** Whether a request with a header has come where a raw token might. */
@@ -96,4 +114,12 @@ export class WholeRequests {
     this.#parts.clientLogin.take(apiKey, apiVersion, correlationId, bytes.slice(bodyOffset, frameEnd), nowMs)
     return 'swallowed'
   }
+}
+
+/** Where the token at `from` ends; `from` while it is not all there. */
+function tokenEnd(view: DataView, from: number, to: number): number {
+  if (to - from < 4) return from
+  const size = view.getInt32(from)
+  if (size < 0 || size > INSPECT_BYTES_MAX) throw new ProtocolError('bad_length', `a SASL token of ${size} bytes`)
+  return to - from < 4 + size ? from : from + 4 + size
 }

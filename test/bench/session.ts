@@ -105,6 +105,7 @@ function measure(pair: Pair, limited: boolean): number {
     identified() {},
     belowFloor() {},
     mutationRefused() {},
+    brokerRefused() {},
     close(reason: string, detail: string) {
       throw new Error(`${reason}: ${detail}`)
     },

@@ -223,6 +223,39 @@ test('a broker with logins over TLS (SASL_SSL)', async (t) => {
     assert.ok((await sluice.metrics()).value('sluice_quota_used_total', { quota: 'of-principal' }) > 0)
   })
 
+  await t.test('a wrong password of the sluice is told to kafkajs in the answer to its first request', async (t) => {
+    const wrong = { ...login, passwordFile: files.write('wrong-of-ours', 'wrong') }
+    const sluice = await startSluice(t, {
+      upstream: scene.kafka,
+      config: { upstream: { bootstrap: scene.kafka.bootstrap, tls, sasl: wrong } },
+      awaitReady: false,
+    })
+    const config = { bootstrap: sluice.bootstrap, topic: 'none', count: 1 }
+    await assert.rejects(runClient('kafkajs', 'produce', config), /SASL Authentication failed/)
+    assert.ok((await sluice.metrics()).value('sluice_disconnects_total', { reason: 'broker_login_failed' }) > 0)
+  })
+
+  await t.test('a wrong password of the sluice is told to Java in the answer to its own login', async (t) => {
+    if (!(await requireClient(t, 'java'))) return
+    const wrong = { ...login, passwordFile: files.write('wrong-of-ours', 'wrong') }
+    const sluice = await startSluice(t, {
+      upstream: scene.kafka,
+      config: { upstream: { bootstrap: scene.kafka.bootstrap, tls, sasl: wrong }, listen },
+      awaitReady: false,
+    })
+    const producer = {
+      ...{ ...javaTls(files), 'security.protocol': 'SASL_SSL' },
+      ...{ 'delivery.timeout.ms': 5_000, 'request.timeout.ms': 3_000, 'linger.ms': 0 },
+    }
+    const sasl = { mechanism: 'PLAIN', username: 'orders', password: 'orders-pencil' } as const
+    const config = { bootstrap: sluice.bootstrap, topic: 'none', count: 1, sasl, producer }
+    const outcome = await runClient('java', 'produce', config).then(
+      ({ events }) => JSON.stringify(events),
+      (error: Error) => error.message,
+    )
+    assert.match(outcome, /the sluice cannot log in at the broker for this client: the broker does not let sluice in/)
+  })
+
   await t.test('a wrong password is told to the client as Kafka tells it', async (t) => {
     if (!(await requireClient(t, 'java'))) return
     const sluice = await startSecure(t, scene, { tls, sasl: login }, { listen })

@@ -7,7 +7,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { API_KEY, type Struct } from 'kafka-protocol-codec'
+import { API_KEY, decodeResponse, type Struct } from 'kafka-protocol-codec'
+import type { Config } from '../../src/config/config.ts'
 import type { UpstreamSasl } from '../../src/config/security.ts'
 import { formatVerifier } from '../../src/config/users-file.ts'
 import { EndpointCredentials } from '../../src/net/credentials.ts'
@@ -35,7 +36,12 @@ interface Chain {
   readonly files: SecretFiles
 }
 
-async function chain(t: TestContext, sasl: Partial<UpstreamSasl>, password = PASSWORD): Promise<Chain> {
+async function chain(
+  t: TestContext,
+  sasl: Partial<UpstreamSasl>,
+  password = PASSWORD,
+  listen: Config['listen'] = LISTEN,
+): Promise<Chain> {
   const files = new SecretFiles(t)
   const usersFile = files.write('users.yaml', await usersText())
   const passwordFile = files.write('password', `${password}\n`)
@@ -48,7 +54,7 @@ async function chain(t: TestContext, sasl: Partial<UpstreamSasl>, password = PAS
       ...sasl,
     } as UpstreamSasl,
   }
-  const front = await startScene(t, { brokers: [], bootstrap, config: { upstream } })
+  const front = await startScene(t, { brokers: [], bootstrap, config: { upstream, listen } })
   back.alsoClose(() => front.sluice.kill()) // it is connected to the one behind
   return { front, back, files }
 }
@@ -87,6 +93,81 @@ test('a wrong password: the client sees a dead broker, log and /readyz say why; 
   await again.ping()
   assert.equal(JSON.stringify(front.lines).includes('battery'), false, 'a password in the log')
 })
+
+test('a wrong password is told to a client that asks for versions first, in the version that it asks in', async (t) => {
+  const { front } = await chain(t, { mechanism: 'PLAIN' }, 'wrong')
+  for (const version of [0, 3, 4]) {
+    const client = await front.client()
+    client.send(API_KEY.ApiVersions, version, { clientSoftwareName: 'test', clientSoftwareVersion: '1' })
+    const { value } = decodeResponse(API_KEY.ApiVersions, version, await client.frame())
+    assert.deepEqual([value['errorCode'], value['apiKeys']], [58, []])
+    await waitFor('it is closed', () => client.closed, FAST)
+  }
+  await front.ended({ broker_login_failed: 3 })
+  assert.match(front.sluice.status().reasons.join(), /does not let alice,= in by PLAIN/)
+})
+
+test('a wrong password is told to a client that logs in here, once its own is right, and not before', async (t) => {
+  const files = new SecretFiles(t)
+  const usersFile = files.write('clients.yaml', await usersText('right'))
+  const { front } = await chain(t, { mechanism: 'PLAIN' }, 'wrong', { ...LISTEN, sasl: { usersFile } })
+  for (const [password, message] of [
+    [
+      'right',
+      /^the sluice cannot log in at the broker for this client: the broker does not let alice,= in by PLAIN: SASL_AUTH/,
+    ],
+    ['wrong', /^Authentication failed: Invalid username or password$/],
+  ] as const) {
+    const client = await front.client()
+    const { apiKeys, errorCode } = await client.request(API_KEY.ApiVersions, 3, {
+      clientSoftwareName: 'test',
+      clientSoftwareVersion: '1',
+    })
+    assert.deepEqual([errorCode, (apiKeys as Struct[]).map(({ apiKey }) => apiKey)], [0, [17, 18, 36]])
+    const answer = await login(client, 'PLAIN', `\0alice,=\0${password}`)
+    assert.equal(answer['errorCode'], 58)
+    assert.match(String(answer['errorMessage']), message)
+    await waitFor('it is closed', () => client.closed, FAST)
+  }
+  await front.ended({ broker_login_failed: 1, client_login_failed: 1 })
+})
+
+for (const [password, right] of [
+  [PASSWORD, true],
+  ['wrong', false],
+] as const) {
+  test(`tokens without a header (SaslHandshake v0), as old clients send them, are verified: ${right ? 'right' : 'wrong'}`, async (t) => {
+    const usersFile = new SecretFiles(t).write('users.yaml', await usersText())
+    const scene = await startScene(t, { config: { listen: { ...LISTEN, sasl: { usersFile } } } })
+    const client = await scene.client()
+    assert.deepEqual(await client.request(API_KEY.SaslHandshake, 0, { mechanism: 'PLAIN' }), {
+      ...{ errorCode: 0, mechanisms: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] },
+    })
+    const token = Buffer.from(`\0alice,=\0${password}`)
+    const size = Buffer.alloc(4)
+    size.writeInt32BE(token.length)
+    client.socket.write(size.subarray(0, 3)) // it may come in pieces
+    client.socket.write(Buffer.concat([size.subarray(3), token]))
+    if (!right) {
+      await waitFor('it is closed, as Kafka does', () => client.closed, FAST)
+      assert.equal(
+        client.bytesReceived > 0 && client.frames.length === 0,
+        true,
+        'nothing but the handshake was answered',
+      )
+      await scene.ended({ client_login_failed: 1 })
+      return
+    }
+    assert.equal((await client.frame()).length, 4, 'an empty token')
+    await client.ping()
+    assert.equal(
+      scene.sluice.status().clients.some(({ principal }) => principal === 'alice,='),
+      true,
+    )
+    client.end()
+    await scene.ended({ client_closed: 1 })
+  })
+}
 
 test('a mechanism that the broker lacks is told with those that it has', async (t) => {
   const tokenFile = new SecretFiles(t).write('token', 'aaa.bbb.ccc')

@@ -229,6 +229,14 @@ export class Rig implements Outbox {
     this.floors.push(quota)
   }
 
+  /** Why the broker does not let us in. */
+  brokerRefusal: string | undefined
+
+  brokerRefused(detail: string): void {
+    this.brokerRefusal = detail
+    this.#clock.toResume.add(this)
+  }
+
   identified(): void {
     this.timesIdentified++
   }

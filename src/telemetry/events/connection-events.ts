@@ -59,7 +59,7 @@ export const ENDING_EVENTS: Readonly<Record<EndingEvent, Ending>> = {
     'The message names the setting. Many from one peer: somebody guesses passwords.',
   ),
   broker_login_failed: ends(
-    'The broker does not let the sluice in; the client is told so.',
+    'The broker does not let the sluice in; the client is told so where it can understand it.',
     "Check `upstream.sasl`: user, password file, mechanism. The broker's own words are in the message.",
   ),
   client_http: ends(
