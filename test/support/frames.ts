@@ -134,22 +134,24 @@ export function recordBatch(records: number, sizeBytes: number = 61 + records * 
 /** A Produce request whose frame has exactly `frameBytes` bytes. */
 export function produce(frameBytes: number, caller: Caller & { version?: number; acks?: number } = {}): Uint8Array {
   const { version = 9, acks = 1 } = caller
-  const build = (records: Uint8Array): Uint8Array =>
-    request(
-      'Produce',
-      version,
-      {
-        acks,
-        timeoutMs: 30_000,
-        topicData: [{ name: 'orders', partitionData: [{ index: 0, records }] }],
-      },
-      caller,
-    )
-  let recordsBytes = Math.max(0, frameBytes - build(new Uint8Array(0)).length)
-  for (let tries = 0; tries < 8; tries++) {
-    const frame = build(recordsBytes < 61 ? new Uint8Array(recordsBytes) : recordBatch(1, recordsBytes))
-    if (frame.length === frameBytes) return frame
-    recordsBytes += frameBytes - frame.length
+  // Where the length of the records takes a byte more, one size is passed over: a transactional id of one letter has it.
+  for (const transactionalId of [null, 't']) {
+    const build = (records: Uint8Array): Uint8Array =>
+      request(
+        'Produce',
+        version,
+        {
+          ...{ transactionalId, acks, timeoutMs: 30_000 },
+          topicData: [{ name: 'orders', partitionData: [{ index: 0, records }] }],
+        },
+        caller,
+      )
+    let recordsBytes = Math.max(0, frameBytes - build(new Uint8Array(0)).length)
+    for (let tries = 0; tries < 8; tries++) {
+      const frame = build(recordsBytes < 61 ? new Uint8Array(recordsBytes) : recordBatch(1, recordsBytes))
+      if (frame.length === frameBytes) return frame
+      recordsBytes += frameBytes - frame.length
+    }
   }
   throw new Error(`no Produce v${version} frame has exactly ${frameBytes} bytes`)
 }
