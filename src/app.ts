@@ -27,19 +27,19 @@ import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { policyChange } from './explain/audit-words.ts'
 import type { Policy } from './explain/policy-document.ts'
+import { followQuotas } from './follow-quotas.ts'
 import { Insight } from './insight.ts'
 import { BucketTable } from './limiter/bucket-table.ts'
 import { LevelTable } from './limiter/level-table.ts'
-import type { QueryOutcome } from './net/broker-query.ts'
 import { epochMs, monotonicMs } from './net/clock.ts'
 import type { Candidates } from './net/connection.ts'
 import { Discovery } from './net/discovery.ts'
 import { Gateway } from './net/gateway.ts'
 import { BrokerListeners, listen, portOf } from './net/listeners.ts'
-import { QuotaFollower } from './net/quota-follower.ts'
-import { queryQuotas } from './net/quota-query.ts'
+import type { QuotaFollower } from './net/quota-follower.ts'
 import { behaviourOf } from './policy/client-libraries.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
+import { Reachability } from './reachability.ts'
 import { Security } from './security.ts'
 import type { ClientMeter } from './session/client-meter.ts'
 import type { SessionContext } from './session/context.ts'
@@ -119,9 +119,7 @@ class App implements Sluice {
   readonly #discovery: Discovery
   readonly #follower: QuotaFollower | undefined
   readonly #insight: Insight
-  /** Addresses by how the last attempt to reach them ended. */
-  readonly #reachable = new Map<string, boolean>()
-  #unreachableWhy = 'the brokers have not answered yet'
+  readonly #reachability: Reachability
   #bootstrapServer: Server | undefined
   #listenPort: number
   #admin: Admin | undefined
@@ -145,13 +143,20 @@ class App implements Sluice {
     const { upstream } = this.#security
     this.#policies = new PolicyKeeper(config, monotonicMs(), new Date())
     this.#context = this.#makeContext(config)
+    this.#reachability = new Reachability({
+      bootstrap: config.upstream.bootstrap,
+      book: this.#book,
+      attempts: this.#context.series.brokers,
+      limitedLog: this.#limitedLog,
+      lost: () => void this.#discovery.ask(),
+    })
     this.#gateway = new Gateway({
       context: this.#context,
       logger,
       limitedLog: this.#limitedLog,
       connectionsMax: config.limits.connectionsMax,
       upstream,
-      dialled: (address, error) => this.#dialled(address, error),
+      dialled: (address, error) => this.#reachability.dialled(address, error),
       ended: (connection) => this.#ledger.left(connection.session),
     })
     this.#listeners = new BrokerListeners({
@@ -163,14 +168,19 @@ class App implements Sluice {
       outcome: (entry, error) => this.#listenerOutcome(entry, error),
     })
     this.#book.onChange((entry, change) => this.#brokerChanged(entry, change))
-    this.#follower = this.#makeFollower()
+    this.#follower = followQuotas({
+      ...{ config, upstream, logger, counters: this.counters, limitedLog: this.#limitedLog },
+      ...{ reachability: this.#reachability, policies: this.#policies },
+      inForce: () => this.#inForce,
+      policyChanged: () => this.#policyChanged(),
+    })
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     this.#timer.unref()
     this.#discovery = new Discovery({
       bootstrap: config.upstream.bootstrap,
       book: this.#book,
       upstream,
-      asked: (address, outcome) => this.#asked(address, outcome),
+      asked: (address, outcome) => this.#reachability.asked(address, outcome),
     })
     this.#insight = this.#makeInsight(configReport)
   }
@@ -212,7 +222,7 @@ class App implements Sluice {
     const { listen: where, admin, telemetry } = this.#config
     const otlp = otlpSettings(telemetry.otlp, env)
     this.#bootstrapServer = await listen(where.host, where.port, (socket) =>
-      this.#accept(socket, () => this.#bootstrapCandidates()),
+      this.#accept(socket, () => this.#reachability.bootstrap()),
     )
     this.#listenPort = portOf(this.#bootstrapServer)
     const metrics = createMetrics({
@@ -301,47 +311,6 @@ class App implements Sluice {
     this.#policyChanged()
   }
 
-  /** The cluster's own quotas apply like those of the file, to everybody but whom the file exempts. */
-  #makeFollower(): QuotaFollower | undefined {
-    const { followKafka, upstream } = this.#config
-    if (followKafka === undefined) return undefined
-    return new QuotaFollower({
-      ask: async (signal) => {
-        const addresses = this.#bootstrapCandidates()
-        const { quotas } = await queryQuotas({ addresses, ...this.#security.upstream, signal })
-        this.counters.quotaPolls.ok++
-        return quotas
-      },
-      ...followKafka,
-      changed: ({ quotas, notes }) => {
-        const rules = quotas.map(({ rule }) => rule)
-        const before = this.#inForce
-        this.#policies.follow(rules, monotonicMs(), new Date())
-        this.#policyChanged()
-        const change = policyChange(before, this.#inForce)
-        const names = rules.map(({ name }) => name)
-        const message = `the cluster's own quotas are in force: ${names.length === 0 ? 'there are none' : names.join(', ')}`
-        this.#logger.log('kafka_quotas', { trigger: 'followKafka', quotas: names, notes, ...change }, message)
-      },
-      failed: (error) => {
-        this.counters.quotaPolls.failed++
-        const isKnown = this.#follower?.state().answeredAtMs !== undefined
-        const kept = isKnown ? '; the last ones stay in force' : '; until they are, only those of the file limit'
-        const address = upstream.bootstrap.map(formatAddress).join(',')
-        this.#limitedLog.log(
-          'kafka_quotas_failed',
-          address,
-          { address },
-          `the quotas of the cluster cannot be read: ${error.message}${kept}`,
-        )
-      },
-      recovered: (failuresInRow) =>
-        this.#logger.log('kafka_quotas_recovered', { failuresInRow }, 'the quotas of the cluster can be read again'),
-      now: monotonicMs,
-      random: Math.random,
-    })
-  }
-
   get #inForce(): Policy {
     const { mode, clients } = this.#config
     return { mode, clients, quotas: this.#policies.rules }
@@ -415,13 +384,6 @@ class App implements Sluice {
     this.#limitedLog.log('admin_forbidden', peer, { peer, path, detail: why }, `${peer} was denied ${path}: ${why}`)
   }
 
-  /** Bootstrap addresses, those that answered last time first. */
-  #bootstrapCandidates(): readonly Address[] {
-    const { bootstrap } = this.#config.upstream
-    const ok = (address: Address): number => (this.#reachable.get(formatAddress(address)) === false ? 1 : 0)
-    return [...bootstrap].sort((a, b) => ok(a) - ok(b))
-  }
-
   #brokerChanged(entry: BrokerEntry, change: BrokerChange): void {
     const { nodeId, address } = entry
     if (change !== 'unserved') {
@@ -448,40 +410,9 @@ class App implements Sluice {
     this.#gateway.listenerFailed(entry, error)
   }
 
-  #dialled(address: Address, error: Error | undefined): void {
-    this.#reachable.set(formatAddress(address), error === undefined)
-    this.#context.series.brokers.at(address).tried(error === undefined)
-    if (error === undefined) return
-    this.#unreachableWhy = `${formatAddress(address)}: ${error.message}`
-    this.#limitedLog.log(
-      'dial_failed',
-      formatAddress(address),
-      { address: formatAddress(address) },
-      `broker ${formatAddress(address)} cannot be reached: ${error.message}`,
-    )
-    void this.#discovery.ask() // it may have moved
-  }
-
-  #asked(address: Address, outcome: QueryOutcome): void {
-    this.#reachable.set(formatAddress(address), outcome.kind !== 'unreachable')
-    this.#context.series.brokers.at(address).tried(outcome.kind !== 'unreachable')
-    if (outcome.kind === 'brokers')
-      for (const broker of outcome.brokers) this.#reachable.set(formatAddress(broker), true)
-    if (outcome.kind !== 'unreachable') return
-    this.#unreachableWhy = `${formatAddress(address)}: ${outcome.error}`
-    this.#limitedLog.log(
-      'discovery_failed',
-      formatAddress(address),
-      { address: formatAddress(address) },
-      `no answer from ${formatAddress(address)}: ${outcome.error}`,
-    )
-  }
-
   #notReady(): string[] {
-    if (this.#draining) return ['draining']
-    const addresses = [...this.#config.upstream.bootstrap, ...this.#book.brokers().map((entry) => entry.address)]
-    if (addresses.some((address) => this.#reachable.get(formatAddress(address)) === true)) return []
-    return [`no broker can be reached (${this.#unreachableWhy}); check --upstream`]
+    const fault = this.#draining ? 'draining' : this.#reachability.fault()
+    return fault === undefined ? [] : [fault]
   }
 
   #brokerStatus({ nodeId, address, local }: BrokerEntry): BrokerStatus {
@@ -490,7 +421,7 @@ class App implements Sluice {
       host: address.host,
       port: address.port,
       localPort: local?.port ?? 0,
-      reachable: this.#reachable.get(formatAddress(address)) ?? false,
+      reachable: this.#reachability.of(address) ?? false,
     }
   }
 
