@@ -4,7 +4,7 @@
  *
  *   a sign       somebody joins or leaves, the broker says that a rebalance is under way, or that a member is not known any more
  *   a turn       a JoinGroup answer with a new generation; with KIP-848 an answer to a heartbeat with a new epoch
- *   the end      a SyncGroup answer; with KIP-848 every assignment that was handed out is acknowledged
+ *   the end      a SyncGroup answer; with KIP-848 every member has come to the new epoch, and acknowledged what it was assigned
  */
 import { ERROR_CODE } from 'kafka-protocol-codec'
 import { GROUP_AMBIGUITY_MS, GROUP_MEMBERS_MAX, REBALANCE_SIGN_MAX_MS } from '../bounds.ts'
@@ -38,7 +38,9 @@ export interface Member {
   heardAtMs: number
   /** Of its last heartbeat; `NONE` before the first, and after a turn. */
   beatAtMs: number
-  /** With KIP-848: it was handed an assignment and has not told that it took it. */
+  /** With KIP-848: the epoch that it was told last, whether it has just asked to join, and whether it owes word that it took what it got. */
+  epoch: number
+  isJoining: boolean
   owesAck: boolean
 }
 
@@ -51,12 +53,13 @@ export class Rebalances {
   readonly #members = new Map<string, Member>()
   /** The last generation or epoch seen. */
   #generation = NONE
-  /** The strongest sign since the last end, by its place in the list; when the first and the last came. */
+  /** The strongest sign since the last turn or its end, by its place in the list; when the first and the last came. */
   #sign = NONE
   #signAtMs = 0
   #lastSignAtMs = 0
-  /** A turn was seen, and not its end. */
+  /** A turn was seen, and not its end; since its first sign. */
   #isTurning = false
+  #turnsSinceMs = 0
 
   /** Members behind this sluice that were heard of lately. */
   get members(): number {
@@ -105,7 +108,9 @@ export class Rebalances {
     }
     const member = this.beats(id, nowMs)
     if (epoch === 0) this.#signal('member_joined', nowMs)
-    if (member !== undefined && tells) member.owesAck = false
+    if (member === undefined) return
+    member.isJoining = epoch === 0
+    if (tells) member.owesAck = false
   }
 
   /** A Heartbeat or another request of a member was answered with that error. */
@@ -130,30 +135,32 @@ export class Rebalances {
 
   /** A ConsumerGroupHeartbeat was answered without an error. @param assigns it hands out an assignment */
   answeredWithEpoch(id: string, epoch: number, assigns: boolean, nowMs: number): void {
-    if (epoch < 0) return // the answer to one that leaves
     const member = this.#members.get(id)
-    if (member !== undefined && assigns) member.owesAck = true
-    this.#turned(epoch, nowMs)
+    if (epoch < 0 || member === undefined) return // the answer to one that leaves
+    // Members come to an epoch one by one. A lower one is that of the group only where it is told to one that joins: it was made anew.
+    if (epoch > this.#generation || member.isJoining) this.#turned(epoch, nowMs)
+    member.isJoining = false
+    member.epoch = epoch
     if (!this.#isTurning) return
-    for (const { owesAck } of this.#members.values()) if (owesAck) return
+    if (assigns) member.owesAck = true
+    for (const other of this.#members.values()) if (other.owesAck || other.epoch !== this.#generation) return
     this.#end(nowMs)
   }
 
   #turned(generation: number, nowMs: number): void {
     if (generation === this.#generation) return
-    // Members move on one by one, so an epoch may be an old one; a generation below the last is that of a group that was made anew.
-    const isOld = generation < this.#generation && this.#isTurning
-    if (isOld) return
     const isFirst = this.#generation === NONE && this.#sign === NONE // we came later than the group
     this.#generation = generation
     if (isFirst) return
     if (this.#sign === NONE) this.#signal('elsewhere', nowMs)
     this.counts[REBALANCE_REASONS[this.#sign]!]++
+    if (!this.#isTurning) this.#turnsSinceMs = this.#signAtMs
     this.#isTurning = true
+    this.#sign = NONE
   }
 
   #end(nowMs: number): void {
-    this.seconds.observe((nowMs - this.#signAtMs) / 1000)
+    this.seconds.observe((nowMs - this.#turnsSinceMs) / 1000)
     this.#settle()
   }
 
@@ -175,7 +182,7 @@ export class Rebalances {
     let member = this.#members.get(id)
     if (member === undefined) {
       if (this.#members.size >= GROUP_MEMBERS_MAX) return undefined
-      member = { heardAtMs: nowMs, beatAtMs: NONE, owesAck: false }
+      member = { heardAtMs: nowMs, beatAtMs: NONE, epoch: NONE, isJoining: false, owesAck: false }
       this.#members.set(id, member)
     }
     member.heardAtMs = nowMs

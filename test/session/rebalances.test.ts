@@ -173,6 +173,31 @@ describe('KIP-848', () => {
     )
   })
 
+  test('a member that hears of it later than another has turned is no second turn', () => {
+    const one = new Member('a').kip848(joining, { memberEpoch: 1, assignment }).kip848(acked(1), { memberEpoch: 1 })
+    const two = new Member('b', one.rig).kip848(joining, { memberEpoch: 2 }) // there is nothing to have yet
+    one.rig.pass(4_000)
+    one.kip848(steady(1), { memberEpoch: 1, assignment }).kip848(acked(1), { memberEpoch: 2 })
+    two.kip848(steady(2), { memberEpoch: 2, assignment }).kip848(acked(2), { memberEpoch: 2 })
+    assert.deepEqual(counted(turnsOf(one.rig)), { member_joined: 2 })
+    assert.equal(turnsOf(one.rig).seconds.sum, 4)
+  })
+
+  test('an assignment that is told once more needs no word', () => {
+    const one = new Member('a').kip848(joining, { memberEpoch: 1, assignment }).kip848(acked(1), { memberEpoch: 1 })
+    one.kip848(steady(1), { memberEpoch: 1, assignment }) // as the broker does when a whole request comes
+    one.rig.pass(60_000)
+    const two = new Member('b', one.rig).kip848(joining, { memberEpoch: 2 })
+    one.kip848(steady(1), { memberEpoch: 2 })
+    assert.equal(turnsOf(two.rig).seconds.sum, 0)
+  })
+
+  test('a group that was made anew begins at a low epoch', () => {
+    const one = new Member('a').kip848(joining, { memberEpoch: 9 })
+    one.kip848({ memberEpoch: -1, topicPartitions: null }, { memberEpoch: -1 }).kip848(joining, { memberEpoch: 1 })
+    assert.deepEqual(counted(turnsOf(one.rig)), { member_joined: 2 })
+  })
+
   test('one that leaves, and one that is fenced', () => {
     const one = new Member('a').kip848(joining, { memberEpoch: 1 })
     const two = new Member('b', one.rig).kip848(joining, { memberEpoch: 2 })

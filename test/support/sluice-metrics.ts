@@ -3,7 +3,11 @@
 export class SluiceMetrics {
   readonly #samples: readonly { name: string; labels: Readonly<Record<string, string>>; value: number }[]
 
+  /** As it was printed. */
+  readonly text: string
+
   constructor(text: string) {
+    this.text = text
     this.#samples = text
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'))

@@ -69,7 +69,7 @@ export const CONSUMERS: Definitions = {
     labels: ['group'],
     bounds: BY_GROUP,
     source:
-      'from the first JoinGroup, leave or REBALANCE_IN_PROGRESS to the next SyncGroup answer; with KIP-848 until every assignment that was handed out is acknowledged',
+      'from the first JoinGroup, leave or REBALANCE_IN_PROGRESS to the next SyncGroup answer; with KIP-848 until every member has come to the new epoch and acknowledged what it was assigned',
     caveat: 'A first JoinGroup waits `group.initial.rebalance.delay.ms` (3 s) at the broker.',
   },
   sluice_group_heartbeat_gap_seconds: {
