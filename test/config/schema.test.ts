@@ -11,6 +11,7 @@ import { parse, stringify } from 'yaml'
 import { ConfigError, loadConfig } from '../../src/config/config.ts'
 import { configJsonSchema, type JsonSchema } from '../../src/config/json-schema.ts'
 import { renderReference } from '../../src/config/reference.ts'
+import { PAGES_OF_OTHER_FILES, yamlBlocks } from '../docs/markdown.ts'
 
 const REPOSITORY = new URL('../../', import.meta.url)
 
@@ -87,21 +88,19 @@ test('editors have something to offer: names of APIs, fields, modes, examples of
     assert.ok(text.includes(offered), offered)
 })
 
-const PAGES = ['README.md', ...readdirSync(new URL('docs', REPOSITORY)).map((name) => `docs/${name}`)].filter((name) =>
-  name.endsWith('.md'),
+const PAGES = ['README.md', ...readdirSync(new URL('docs', REPOSITORY)).map((name) => `docs/${name}`)].filter(
+  (name) => name.endsWith('.md') && !PAGES_OF_OTHER_FILES.has(name),
 )
 
 /** YAML blocks of the pages that are configurations of ours: they begin with one of our keys. */
-const EXAMPLES = PAGES.flatMap((page) => {
-  const text = readFileSync(new URL(page, REPOSITORY), 'utf8')
-  return [...text.matchAll(/^```ya?ml\n(.*?)^```/gmsu)]
-    .map(([, block]) => block!)
-    .filter((block) => new RegExp(`^(${Object.keys(schema.properties ?? {}).join('|')}):`, 'mu').test(block))
-    .map((block, i) => ({ title: `${page}, example ${i + 1}`, block }))
-})
+const EXAMPLES = PAGES.flatMap((page) =>
+  yamlBlocks(readFileSync(new URL(page, REPOSITORY), 'utf8'))
+    .filter(({ text }) => new RegExp(`^(${Object.keys(schema.properties ?? {}).join('|')}):`, 'mu').test(text))
+    .map(({ line, text }) => ({ title: `${page}:${line}`, block: text })),
+)
 
 describe('every configuration in the documentation is right', () => {
-  assert.ok(EXAMPLES.length >= 2)
+  assert.ok(EXAMPLES.length >= 20)
   for (const { title, block } of EXAMPLES) {
     test(title, () => assert.deepEqual(verdicts(block), { schema: '', ours: '' }))
   }

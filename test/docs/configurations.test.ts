@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { cli } from '../support/cli.ts'
-import { yamlBlocks } from './markdown.ts'
+import { PAGES_OF_OTHER_FILES, yamlBlocks } from './markdown.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const HERE = 'upstream: { bootstrap: "kafka:9092" }\n'
@@ -14,12 +14,10 @@ const HERE = 'upstream: { bootstrap: "kafka:9092" }\n'
 /** A block that begins with a key of the file; what begins with another is of Kubernetes, Prometheus or Compose, or a part. */
 const WHOLE =
   /^(?:#.*\n|\s*\n)*(upstream|quotas|mode|exempt|labels|labelsFile|followKafka|clients|log|metrics|limits|listen|admin):/u
-/** In a block of Helm values the same words may come first: the page says what its blocks are. */
-const OTHERS: ReadonlySet<string> = new Set(['docs/kubernetes.md'])
 
 const blocks: { readonly at: string; readonly text: string }[] = []
 for await (const page of glob(['README.md', 'docs/*.md'], { cwd: ROOT })) {
-  if (OTHERS.has(page)) continue
+  if (PAGES_OF_OTHER_FILES.has(page)) continue
   for (const { line, text } of yamlBlocks(readFileSync(join(ROOT, page), 'utf8'))) {
     if (WHOLE.test(text)) blocks.push({ at: `${page}:${line}`, text })
   }

@@ -1,5 +1,8 @@
 /** What tests ask of the pages in Markdown: their links, their anchors, their blocks of code. */
 
+/** Pages whose blocks begin with the same words as ours and are of another kind: Helm values, metadata of pods. */
+export const PAGES_OF_OTHER_FILES: ReadonlySet<string> = new Set(['docs/kubernetes.md'])
+
 interface Block {
   /** Of its first line, from 1. */
   readonly line: number
