@@ -1,6 +1,6 @@
 /**
  * `npm test`: all tests, the quick ones in parallel, then those with real Kafka and real clients, at last one after the other
- * those that measure, because they want the machine for themselves. What was skipped is named at the end, with its reason.
+ * those that measure, or need the machine for themselves. What was skipped is named at the end, with its reason.
  *
  *   node -C source test/run.ts [--fast | --e2e] [--no-coverage] [words that a file's path must contain …]
  *   node -C source test/run.ts --image | --kube   what is no part of `npm test`: it needs Docker, or a Kubernetes node, as root
@@ -31,15 +31,19 @@ const ROOT = resolve(import.meta.dirname, '..')
 const TEST_FILES = ['test/**/*.test.ts', 'protocol/**/*.test.ts']
 /** Files that start Kafka, or take long. */
 const SLOW = /^test\/(e2e|clients|chart)\/|^test\/demo\/(kafka-cluster|demo\.)/
-/** Of those, files that measure rates, counts in a second or memory: beside another file they would measure that one, too. */
-const MEASURES = /^test\/e2e\/(fair-share|limits-.*|memory|observe|other-limits|reload|shares)\.test/
+/**
+ * Of those, files that measure rates, counts in a second or memory: beside another file they would measure that one, too. And those
+ * that need more than half of the machine: three brokers that die under three clients, alerts on what goes on in seconds, a browser.
+ */
+const ALONE =
+  /^test\/e2e\/(alerts|cluster|fair-share|limits-.*|memory|metrics|observe|other-limits|reload|shares|status-page)\.test/
 const FILES_AT_ONCE = Math.min(2, availableParallelism())
 /** Files that need a container engine or a cluster, which a machine either has or has not: not part of `npm test`. */
 const APART = /^test\/(image|kube)\//
 const PARTS = [
   { kind: 'fast', filesAtOnce: FILES_AT_ONCE },
   { kind: 'slow', filesAtOnce: FILES_AT_ONCE },
-  { kind: 'measuring', filesAtOnce: 1 },
+  { kind: 'alone', filesAtOnce: 1 },
   { kind: 'image', filesAtOnce: 1 },
   { kind: 'kube', filesAtOnce: 1 },
 ] as const
@@ -118,7 +122,7 @@ function kindOf(file: string): Kind {
   const [, apart] = APART.exec(file) ?? []
   if (apart !== undefined) return apart as 'image' | 'kube'
   if (!SLOW.test(file)) return 'fast'
-  return MEASURES.test(file) ? 'measuring' : 'slow'
+  return ALONE.test(file) ? 'alone' : 'slow'
 }
 
 async function findFiles(): Promise<string[]> {

@@ -48,6 +48,9 @@ test('the status page', { timeout: 300_000, concurrency: true }, async (context)
     return (JSON.parse(text) as { counts: { limited: number } }).counts.limited === 1
   })
   const url = `${sluice.adminUrl}/`
+  await waitFor('there are two points to draw a line between', async () =>
+    (await (await fetch(url)).text()).includes(LINE),
+  )
   const parts: readonly (readonly [string, (browser: Browser, url: string) => Promise<void>])[] = [
     ['without JavaScript', withoutScript],
     ['live, with focus, filter and order kept', live],
@@ -59,6 +62,9 @@ test('the status page', { timeout: 300_000, concurrency: true }, async (context)
   await Promise.all(parts.map(([name, run]) => context.test(name, () => run(browser, url))))
   await context.test('a thousand clients', (t) => fluent(t, browser, url))
 })
+
+/** A plot of what was produced, as the page has it. */
+const LINE = 'class="line produce"'
 
 /** A thousand connections that each say who they are, the hostile ones among them. */
 async function crowd(context: TestContext, { bootstrap }: RunningSluice): Promise<void> {
