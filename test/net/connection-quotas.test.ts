@@ -1,6 +1,6 @@
 /** Quotas on connections, and who is held, on real sockets: what a broker sees of them, whose places are given back when, who is looked at first. */
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { API_KEY } from 'kafka-protocol-codec'
 import { FAST, patternBytes, produceBody } from '../support/net.ts'
 import { rule } from '../support/rules.ts'
@@ -17,13 +17,19 @@ async function held(bare: BareGateway, count: number): Promise<void> {
   await waitFor(`${count} are held`, isHeld, FAST)
 }
 
+/** One client has the only place, another has asked for it. */
+async function servedAndWaiting(t: TestContext) {
+  const bare = await startBareGateway(t, ONE)
+  const first = await bare.client()
+  await first.ping()
+  const second = await bare.client()
+  second.send(API_KEY.Heartbeat, 4, { groupId: 'g', memberId: 'm' })
+  return { bare, first, second }
+}
+
 describe('a quota on connections', () => {
   test('who waits for a place has not dialled a broker; it is dialled when there is one', async (t) => {
-    const bare = await startBareGateway(t, ONE)
-    const first = await bare.client()
-    await first.ping()
-    const second = await bare.client()
-    second.send(API_KEY.Heartbeat, 4, { groupId: 'g', memberId: 'm' })
+    const { bare, first, second } = await servedAndWaiting(t)
     await held(bare, 1)
     assert.equal(bare.broker.connections.length, 1)
     first.end()
@@ -34,22 +40,14 @@ describe('a quota on connections', () => {
   })
 
   test('who is refused never did', async (t) => {
-    const bare = await startBareGateway(t, ONE)
-    const first = await bare.client()
-    await first.ping()
-    const second = await bare.client()
-    second.send(API_KEY.Heartbeat, 4, { groupId: 'g', memberId: 'm' })
+    const { bare, second } = await servedAndWaiting(t)
     await waitFor('it is closed', () => second.closed, FAST)
     assert.equal(bare.counters.disconnects.connection_quota, 1)
     assert.equal(bare.broker.connections.length, 1)
   })
 
   test('a request whose client has said goodbye while it waits goes all the same', async (t) => {
-    const bare = await startBareGateway(t, ONE)
-    const first = await bare.client()
-    await first.ping()
-    const second = await bare.client()
-    second.send(API_KEY.Heartbeat, 4, { groupId: 'g', memberId: 'm' })
+    const { bare, first, second } = await servedAndWaiting(t)
     await held(bare, 1)
     second.end()
     first.end()
