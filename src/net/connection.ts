@@ -6,14 +6,7 @@
  *     client ◀══ down ══ session ◀══ broker        it was delivered; both ends gone → one reason, counted once
  */
 import type { Socket } from 'node:net'
-import {
-  FIRST_FRAME_TIMEOUT_MS,
-  IN_FLIGHT_MAX,
-  LINGER_MS,
-  READ_BUFFER_BYTES,
-  STALLED_FRAME_TIMEOUT_MS,
-  UNREAD_TIMEOUT_MS,
-} from '../bounds.ts'
+import { IN_FLIGHT_MAX, READ_BUFFER_BYTES } from '../bounds.ts'
 import type { Address } from '../cluster/address-book.ts'
 import type { BrokerBook, BrokerCounts } from '../cluster/broker-book.ts'
 import type { SessionContext } from '../session/context.ts'
@@ -23,32 +16,13 @@ import { Session } from '../session/session.ts'
 import { adoptAccepted } from './adopt.ts'
 import { isTlsFault } from './broker-tls.ts'
 import { monotonicMs } from './clock.ts'
+import type { Candidates, ConnectionEvents } from './connection-events.ts'
 import { Dial } from './dial.ts'
+import { Farewell } from './farewell.ts'
+import { overdue } from './overdue.ts'
 import { Pipe } from './pipe.ts'
 import type { Hello } from './tls-front.ts'
 import { PLAIN_UPSTREAM, type Upstream } from './upstream.ts'
-
-/** A request that went before its time. */
-export interface BelowFloor {
-  readonly quota: string
-  readonly apiKey: number
-  readonly frameBytes: number
-  readonly heldMs: number
-}
-
-/** What a connection tells its surroundings. */
-export interface ConnectionEvents {
-  identified(connection: Connection): void
-  belowFloor(connection: Connection, what: BelowFloor): void
-  /** Topics of a request were refused because of a quota. */
-  mutationRefused(connection: Connection, quota: string, apiKey: number, topicsRefused: number): void
-  /** The outcome of dialling one address. */
-  dialled(address: Address, error: Error | undefined): void
-  ended(connection: Connection, reason: CloseReason, detail: string): void
-}
-
-/** Addresses to try, in order. */
-export type Candidates = () => readonly Address[]
 
 let connectionsMade = 0
 
@@ -73,10 +47,7 @@ export class Connection implements Outbox {
   #wake: NodeJS.Timeout | undefined
   #clientEnded = false
   #brokerEnded = false
-  #reason: CloseReason | undefined
-  #detail = ''
-  #leavingSinceMs = 0
-  #leaveReason: CloseReason = 'client_closed'
+  readonly #farewell: Farewell = new Farewell()
   #clientIsGone = false
   #ended = false
 
@@ -162,7 +133,7 @@ export class Connection implements Outbox {
 
   brokerRefused(detail: string): void {
     const broker = this.#broker
-    if (broker === undefined || this.#reason !== undefined) return
+    if (broker === undefined || this.#farewell.isOver) return
     if (this.#brokerAddress !== undefined) this.#events.dialled(this.#brokerAddress, new Error(detail))
     this.#broker = undefined
     // Not from within the session's own call: it is still looking at the broker's bytes.
@@ -173,11 +144,11 @@ export class Connection implements Outbox {
   }
 
   leave(reason: CloseReason, detail: string): void {
-    if (this.#reason !== undefined) return
-    this.#leave(reason, detail)
+    if (this.#farewell.isOver) return
+    this.#farewell.begin(reason, detail, monotonicMs())
     // Not from within the session's own call: it is still looking at the bytes that this drops.
     setImmediate(() => {
-      if (this.#reason === undefined) this.#endBoth()
+      if (!this.#farewell.isOver) this.#endBoth()
     })
   }
 
@@ -193,7 +164,7 @@ export class Connection implements Outbox {
 
   /** Drains; see Session.drain. Held frames go, answers are awaited, no new request is begun. */
   drain(): void {
-    if (this.#reason !== undefined || this.session.state === 'closed') return
+    if (this.#farewell.isOver || this.session.state === 'closed') return
     if (this.session.drain()) {
       this.#finish('drained', 'nothing was in flight')
       return
@@ -205,43 +176,19 @@ export class Connection implements Outbox {
 
   /** What the clock brings: called about once a second. */
   tick(nowMs: number): void {
-    if (this.#reason !== undefined) return
-    if (this.#leavingSinceMs > 0) {
-      if (nowMs - Math.max(this.#leavingSinceMs, this.#down.lastReadAtMs) > LINGER_MS)
-        this.#finish(this.#leaveReason, '')
+    if (this.#farewell.isOver) return
+    if (this.#farewell.isUnderWay) {
+      if (this.#farewell.isTooLong(nowMs, this.#down.lastReadAtMs)) this.#finish('client_closed', '')
       return
     }
     this.session.tick(nowMs)
-    if (this.session.state === 'fresh') {
-      if (this.isSilent && nowMs - this.openedAtMs > FIRST_FRAME_TIMEOUT_MS) {
-        this.#finish('client_silent', `no whole request within ${FIRST_FRAME_TIMEOUT_MS / 1000} s`)
-      }
-      return
-    }
-    if (this.#endUnread(nowMs)) return
-    const waitsForClient =
-      (this.session.clientMidFrame || this.#up.left > 0) && this.session.clientBlock === 'none' && !this.#up.writing
-    if (waitsForClient && nowMs - this.#up.lastReadAtMs > STALLED_FRAME_TIMEOUT_MS) {
-      this.#finish(
-        'client_frame_stalled',
-        `a request began and its rest did not come for ${STALLED_FRAME_TIMEOUT_MS / 1000} s`,
-      )
-    }
+    const late = overdue(this, this.#up, this.#down, nowMs)
+    if (late !== undefined) this.#finish(late.reason, late.detail)
   }
 
   /** It has sent no whole request: none went, none is held, none waits for a broker. */
   get isSilent(): boolean {
     return this.session.state === 'fresh' && this.session.clientBlock === 'none' && this.#dial === undefined
-  }
-
-  /** Ends a connection one side of which has stopped reading. */
-  #endUnread(nowMs: number): boolean {
-    const isStuck = ({ writing, writingSinceMs }: Pipe): boolean =>
-      writing && nowMs - writingSinceMs > UNREAD_TIMEOUT_MS
-    const who = isStuck(this.#down) ? 'client' : isStuck(this.#up) ? 'broker' : undefined
-    if (who === undefined) return false
-    this.#finish(`${who}_not_reading`, `the ${who} has read nothing for ${UNREAD_TIMEOUT_MS / 60_000} minutes`)
-    return true
   }
 
   /** Ends at once. */
@@ -260,7 +207,7 @@ export class Connection implements Outbox {
 
   #wakeWhenHeld(nowMs: number): void {
     clearTimeout(this.#wake)
-    if (this.session.clientBlock !== 'held' || this.#reason !== undefined) return
+    if (this.session.clientBlock !== 'held' || this.#farewell.isOver) return
     this.#wake = setTimeout(() => this.#up.resume(), Math.max(1, Math.ceil(this.session.wakeAtMs - nowMs)))
   }
 
@@ -286,7 +233,7 @@ export class Connection implements Outbox {
 
   #endWhenIdle(): void {
     if (!this.session.idle || this.#up.left > 0 || this.#up.writing || this.#client.writableLength > 0) return
-    this.#leave('drained', 'everything in flight was delivered')
+    this.#farewell.begin('drained', 'everything in flight was delivered', monotonicMs())
     this.#endBoth()
   }
 
@@ -303,7 +250,7 @@ export class Connection implements Outbox {
 
   /** A side has taken what it was given: whatever waited for that goes on. */
   #settled(): void {
-    if (this.#reason !== undefined) return
+    if (this.#farewell.isOver) return
     if (this.#clientEnded) this.#passClientEnd(this.#up.left)
     if (this.#brokerEnded) this.#passBrokerEnd()
     if (this.session.state === 'draining') this.#endWhenIdle()
@@ -317,7 +264,7 @@ export class Connection implements Outbox {
 
   /** The first bytes: dial if they are Kafka's, and the connection may be. */
   #screen(bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
-    if (this.#dial !== undefined || this.#reason !== undefined) return true
+    if (this.#dial !== undefined || this.#farewell.isOver) return true
     if (!this.session.screen(bytes, view, from, to, nowMs)) {
       this.#wakeWhenHeld(nowMs)
       return this.session.clientBlock === 'held'
@@ -370,15 +317,15 @@ export class Connection implements Outbox {
 
   /** The client's goodbye goes on once all that it sent has gone: held frames still go in their time. */
   #passClientEnd(left: number): void {
-    if (this.#broker === undefined || this.#reason !== undefined || this.#broker.writableLength > 0) return
+    if (this.#broker === undefined || this.#farewell.isOver || this.#broker.writableLength > 0) return
     if (left > 0 && this.session.clientBlock !== 'none') return
-    this.#leave('client_closed', '')
+    this.#farewell.begin('client_closed', '', monotonicMs())
     this.#broker.end()
   }
 
   /** The broker ended the connection, and not because one was about to end anyway. */
   #countReset(): void {
-    if (this.#reason === undefined && this.#leavingSinceMs === 0 && this.#brokerCounts !== undefined)
+    if (!this.#farewell.isOver && !this.#farewell.isUnderWay && this.#brokerCounts !== undefined)
       this.#brokerCounts.resets++
   }
 
@@ -389,27 +336,20 @@ export class Connection implements Outbox {
   }
 
   #passBrokerEnd(): void {
-    if (this.#reason !== undefined || this.session.needsListener) return
+    if (this.#farewell.isOver || this.session.needsListener) return
     this.session.closed(monotonicMs()) // no answer comes any more, however long the client takes to read what came
     if (this.#client.writableLength > 0) return
-    this.#leave('broker_closed', this.session.brokerMidFrame ? 'in the middle of an answer' : '')
+    this.#farewell.begin(
+      'broker_closed',
+      this.session.brokerMidFrame ? 'in the middle of an answer' : '',
+      monotonicMs(),
+    )
     this.#endBoth()
-  }
-
-  /** A goodbye is on its way; what remains is to see both ends close. The first reason stands. */
-  #leave(reason: CloseReason, detail: string): void {
-    if (this.#leavingSinceMs > 0) return
-    this.#leavingSinceMs = monotonicMs()
-    this.#leaveReason = reason
-    this.#detail = detail
   }
 
   /** Ends both sides at once. */
   #finish(reason: CloseReason, detail: string): void {
-    if (this.#reason !== undefined) return
-    this.#reason = reason
-    if (this.#leavingSinceMs > 0) this.#reason = this.#leaveReason
-    else this.#detail = detail
+    if (!this.#farewell.conclude(reason, detail)) return
     clearTimeout(this.#wake)
     this.#dial?.stop()
     this.session.closed(monotonicMs())
@@ -429,7 +369,7 @@ export class Connection implements Outbox {
   #brokerGone(): void {
     this.#broker = undefined
     if (this.#brokerCounts !== undefined) this.#brokerCounts.connections--
-    if (this.#leavingSinceMs === 0) this.#finish('broker_closed', '')
+    if (!this.#farewell.isUnderWay) this.#finish('broker_closed', '')
     this.#endedWhenBothGone()
   }
 
@@ -438,7 +378,7 @@ export class Connection implements Outbox {
     this.#ended = true
     this.#up.recycle()
     this.#down.recycle()
-    this.#events.ended(this, this.#reason ?? this.#leaveReason, this.#detail)
+    this.#events.ended(this, this.#farewell.reason, this.#farewell.detail)
   }
 }
 

@@ -12,7 +12,8 @@ import { ENDING_EVENTS, type EndingEvent } from '../telemetry/events/connection-
 import type { LogLimiter } from '../telemetry/log-limiter.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { monotonicMs } from './clock.ts'
-import { type BelowFloor, type Candidates, Connection, type ConnectionEvents } from './connection.ts'
+import { Connection } from './connection.ts'
+import type { BelowFloor, Candidates, ConnectionEvents } from './connection-events.ts'
 import type { Hello } from './tls-front.ts'
 import type { Upstream } from './upstream.ts'
 
