@@ -37,24 +37,15 @@ import { Discovery } from './net/discovery.ts'
 import { Gateway } from './net/gateway.ts'
 import { BrokerListeners, listen, portOf } from './net/listeners.ts'
 import type { QuotaFollower } from './net/quota-follower.ts'
+import { Picture } from './picture.ts'
 import { behaviourOf } from './policy/client-libraries.ts'
 import { PolicyKeeper } from './policy-keeper.ts'
 import { Reachability } from './reachability.ts'
 import { Security } from './security.ts'
-import type { ClientMeter } from './session/client-meter.ts'
 import type { SessionContext } from './session/context.ts'
 import { Counters } from './session/counters.ts'
 import { SeriesBooks } from './session/series-books.ts'
-import type { Session } from './session/session.ts'
-import type {
-  BrokerStatus,
-  ClientStatus,
-  ConfigReport,
-  QuotaStatus,
-  ReloadOutcome,
-  Sluice,
-  SluiceStatus,
-} from './sluice.ts'
+import type { ConfigReport, ReloadOutcome, Sluice, SluiceStatus } from './sluice.ts'
 import { LogLimiter } from './telemetry/log-limiter.ts'
 import type { Logger } from './telemetry/logger.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
@@ -120,6 +111,7 @@ class App implements Sluice {
   readonly #follower: QuotaFollower | undefined
   readonly #insight: Insight
   readonly #reachability: Reachability
+  readonly #picture: Picture
   #bootstrapServer: Server | undefined
   #listenPort: number
   #admin: Admin | undefined
@@ -159,6 +151,7 @@ class App implements Sluice {
       dialled: (address, error) => this.#reachability.dialled(address, error),
       ended: (connection) => this.#ledger.left(connection.session),
     })
+    this.#picture = this.#makePicture()
     this.#listeners = new BrokerListeners({
       host: config.listen.host,
       advertisedHost: advertisedHost(config),
@@ -191,11 +184,23 @@ class App implements Sluice {
       sluice: this,
       context: this.#context,
       policies: this.#policies,
-      clients: () => this.#clients(),
-      sessions: () => this.#sessions(),
+      clients: () => this.#picture.clients(),
+      sessions: () => this.#picture.sessions(),
       keyOf: (session) => this.#ledger.keyOf(session),
       configReport,
       nowMs: monotonicMs,
+    })
+  }
+
+  #makePicture(): Picture {
+    return new Picture({
+      counters: this.counters,
+      book: this.#book,
+      reachability: this.#reachability,
+      policies: this.#policies,
+      ledger: this.#ledger,
+      gateway: this.#gateway,
+      isDraining: () => this.#draining,
     })
   }
 
@@ -229,12 +234,12 @@ class App implements Sluice {
       counters: this.counters,
       version: packageVersion(),
       kafkaProtocol: KAFKA_VERSION,
-      quotas: () => this.#quotas(),
+      quotas: () => this.#picture.quotas(),
       series: this.#context.series,
       buckets: () => this.#context.buckets.byQuota(monotonicMs()),
-      fold: () => this.#context.series.fold(this.#meters(), monotonicMs()),
+      fold: () => this.#context.series.fold(this.#picture.meters(), monotonicMs()),
       configValid: () => configReport?.().valid ?? true,
-      ready: () => this.#notReady().length === 0,
+      ready: () => this.#picture.notReady().length === 0,
       certificates: () => this.#security.certificates,
     })
     if (admin !== undefined) {
@@ -282,15 +287,7 @@ class App implements Sluice {
   }
 
   status(): SluiceStatus {
-    const reasons = this.#notReady()
-    return {
-      ready: reasons.length === 0,
-      reasons,
-      brokers: this.#book.brokers().map((entry) => this.#brokerStatus(entry)),
-      connections: this.counters.connections,
-      quotas: this.#quotas(),
-      clients: [...this.#clients().values()],
-    }
+    return this.#picture.status()
   }
 
   reload(config: Config): void {
@@ -329,7 +326,7 @@ class App implements Sluice {
     this.#context.groups.sweep(nowMs)
     if (nowMs >= this.#reviewAtMs) {
       this.#reviewAtMs = nowMs + METRICS_REVIEW_MS
-      this.#context.series.review(this.#meters(), nowMs)
+      this.#context.series.review(this.#picture.meters(), nowMs)
     }
     this.#limitedLog.sweep()
     this.#security.tick(Date.now())
@@ -408,44 +405,6 @@ class App implements Sluice {
     }
     this.#limitedLog.log('broker_port_failed', String(entry.nodeId), { nodeId: entry.nodeId }, error.message)
     this.#gateway.listenerFailed(entry, error)
-  }
-
-  #notReady(): string[] {
-    const fault = this.#draining ? 'draining' : this.#reachability.fault()
-    return fault === undefined ? [] : [fault]
-  }
-
-  #brokerStatus({ nodeId, address, local }: BrokerEntry): BrokerStatus {
-    return {
-      nodeId,
-      host: address.host,
-      port: address.port,
-      localPort: local?.port ?? 0,
-      reachable: this.#reachability.of(address) ?? false,
-    }
-  }
-
-  #clients(): ReadonlyMap<string, ClientStatus> {
-    return this.#ledger.clients(this.#sessions())
-  }
-
-  #sessions(): Session[] {
-    return [...this.#gateway.connections].map((connection) => connection.session)
-  }
-
-  #meters(): ClientMeter[] {
-    return [...this.#gateway.connections].map((connection) => connection.session.meter)
-  }
-
-  #quotas(): QuotaStatus[] {
-    return this.#policies.rules.flatMap((rule) =>
-      Object.entries(rule.limit).map(([dimension, limitPerSecond]) => ({
-        name: rule.name,
-        dimension,
-        limitPerSecond: Number.isFinite(limitPerSecond) ? limitPerSecond : null,
-        mode: this.#policies.isObserving ? 'observe' : rule.mode,
-      })),
-    )
   }
 }
 
