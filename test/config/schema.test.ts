@@ -3,7 +3,7 @@
  * what several keys say together, so it may accept what is refused; it must never refuse what is accepted.
  */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
@@ -11,7 +11,7 @@ import { parse, stringify } from 'yaml'
 import { ConfigError, loadConfig } from '../../src/config/config.ts'
 import { configJsonSchema, type JsonSchema } from '../../src/config/json-schema.ts'
 import { renderReference } from '../../src/config/reference.ts'
-import { PAGES_OF_OTHER_FILES, yamlBlocks } from '../docs/markdown.ts'
+import { configurationsInPages } from '../docs/markdown.ts'
 
 const REPOSITORY = new URL('../../', import.meta.url)
 
@@ -88,21 +88,11 @@ test('editors have something to offer: names of APIs, fields, modes, examples of
     assert.ok(text.includes(offered), offered)
 })
 
-const PAGES = ['README.md', ...readdirSync(new URL('docs', REPOSITORY)).map((name) => `docs/${name}`)].filter(
-  (name) => name.endsWith('.md') && !PAGES_OF_OTHER_FILES.has(name),
-)
-
-/** YAML blocks of the pages that are configurations of ours: they begin with one of our keys. */
-const EXAMPLES = PAGES.flatMap((page) =>
-  yamlBlocks(readFileSync(new URL(page, REPOSITORY), 'utf8'))
-    .filter(({ text }) => new RegExp(`^(${Object.keys(schema.properties ?? {}).join('|')}):`, 'mu').test(text))
-    .map(({ line, text }) => ({ title: `${page}:${line}`, block: text })),
-)
-
 describe('every configuration in the documentation is right', () => {
-  assert.ok(EXAMPLES.length >= 20)
-  for (const { title, block } of EXAMPLES) {
-    test(title, () => assert.deepEqual(verdicts(block), { schema: '', ours: '' }))
+  const configurations = configurationsInPages()
+  assert.ok(configurations.length >= 20)
+  for (const { at, text } of configurations) {
+    test(at, () => assert.deepEqual(verdicts(text), { schema: '', ours: '' }))
   }
 })
 

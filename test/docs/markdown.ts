@@ -1,7 +1,11 @@
-/** What tests ask of the pages in Markdown: their links, their anchors, their blocks of code. */
+/** What tests ask of the pages in Markdown: their links, their anchors, their blocks of code, the configurations among these. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { configJsonSchema } from '../../src/config/json-schema.ts'
+
+const REPOSITORY = new URL('../../', import.meta.url)
 
 /** Pages whose blocks begin with the same words as ours and are of another kind: Helm values, metadata of pods. */
-export const PAGES_OF_OTHER_FILES: ReadonlySet<string> = new Set(['docs/kubernetes.md'])
+const PAGES_OF_OTHER_FILES: ReadonlySet<string> = new Set(['docs/kubernetes.md'])
 
 interface Block {
   /** Of its first line, from 1. */
@@ -21,6 +25,26 @@ export function yamlBlocks(document: string): Block[] {
     line: lineAt(document, index) + 1,
     text: text.replaceAll(new RegExp(`^${indent}`, 'gmu'), ''),
   }))
+}
+
+export interface Configuration {
+  /** `page:line`. */
+  readonly at: string
+  readonly text: string
+}
+
+/** The blocks of the pages that are configurations of ours: they begin with one of our keys. */
+export function configurationsInPages(): Configuration[] {
+  const keys = Object.keys(configJsonSchema().properties ?? {}).join('|')
+  const beginsWithKey = new RegExp(`^(?:#.*\\n|\\s*\\n)*(?:${keys}):`, 'u')
+  const pages = ['README.md', ...readdirSync(new URL('docs', REPOSITORY)).map((name) => `docs/${name}`)]
+  return pages
+    .filter((page) => page.endsWith('.md') && !PAGES_OF_OTHER_FILES.has(page))
+    .flatMap((page) =>
+      yamlBlocks(readFileSync(new URL(page, REPOSITORY), 'utf8'))
+        .filter(({ text }) => beginsWithKey.test(text))
+        .map(({ line, text }) => ({ at: `${page}:${line}`, text })),
+    )
 }
 
 /** Links and pictures to somewhere in this repository. */
