@@ -15,6 +15,7 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { parseArgs } from 'node:util'
 import { KAFKA_VERSION } from '../src/demo/kafka/cluster.ts'
+import { archiveKafkaClasses } from '../src/demo/kafka/jar-provider.ts'
 import { findJava, jarsUnavailable, kafkaJars } from '../src/demo/kafka/jars.ts'
 import { buildHelm, helmAvailable } from './chart/helm.ts'
 import {
@@ -234,10 +235,7 @@ async function prepareCollector(): Promise<string[]> {
 /** Everything that a first run would otherwise fetch and build in the middle of its tests. */
 async function prepare(): Promise<number> {
   const missing: string[] = []
-  const java = await findJava()
-  const why = 'why' in java ? java.why : await jarsUnavailable(KAFKA_VERSION)
-  if (why === undefined) await kafkaJars(KAFKA_VERSION, console.log, undefined)
-  else missing.push(`Kafka from its jars: ${why}`)
+  missing.push(...(await prepareKafka()))
   for (const name of CLIENT_NAMES) missing.push(...(await prepareClient(name)))
   const helm = await helmAvailable()
   if (helm.ok) await buildHelm()
@@ -245,6 +243,15 @@ async function prepare(): Promise<number> {
   missing.push(...(await prepareCollector()))
   for (const line of missing) console.log(`missing: ${line}`)
   return missing.length === 0 ? 0 : 1
+}
+
+async function prepareKafka(): Promise<string[]> {
+  const java = await findJava()
+  const why = 'why' in java ? java.why : await jarsUnavailable(KAFKA_VERSION)
+  if ('why' in java || why !== undefined) return [`Kafka from its jars: ${why}`]
+  await archiveKafkaClasses(java, await kafkaJars(KAFKA_VERSION, console.log, undefined))
+  console.log('ready: Kafka')
+  return []
 }
 
 async function prepareClient(name: ClientName): Promise<readonly string[]> {

@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { cached } from '../../src/demo/kafka/cache.ts'
+import { classArchive, makeClassArchive } from '../../src/demo/kafka/class-archive.ts'
 import { javaMajorVersion } from '../../src/demo/kafka/jars.ts'
+import { javaArguments } from '../../src/demo/kafka/jvm-node.ts'
 import { startKafka, unavailableText } from '../../src/demo/kafka/kafka.ts'
 import { freePorts } from '../../src/demo/kafka/ports.ts'
 import {
@@ -136,6 +138,24 @@ describe('the cache', () => {
     )
     assert.deepEqual(await readdir(join(home, 'kafka-sluice')), ['thing'])
     await cached('other', () => Promise.resolve())
+  })
+
+  test('an archive of classes belongs to one JVM and one set of jars, and is read where it was made', async () => {
+    const java = { command: 'java', build: 'openjdk version "17.0.15"' }
+    assert.equal(await classArchive(java, '/cache/kafka-1'), undefined)
+    await makeClassArchive(java, '/cache/kafka-1', (file) => writeFile(file, ''))
+    const file = await classArchive(java, '/cache/kafka-1')
+    assert.ok(file !== undefined)
+    assert.equal(await classArchive({ ...java, build: 'openjdk version "17.0.16"' }, '/cache/kafka-1'), undefined)
+    assert.equal(await classArchive(java, '/cache/kafka-2'), undefined)
+    const command = { java: 'java', jars: '/cache/kafka-1', heapMb: 1 }
+    assert.ok(!javaArguments(command).join(' ').includes('.jsa'))
+    for (const [use, flag] of [
+      ['read', '-XX:SharedArchiveFile'],
+      ['write', '-XX:ArchiveClassesAtExit'],
+    ] as const) {
+      assert.ok(javaArguments({ ...command, classes: { file, use } }).includes(`${flag}=${file}`))
+    }
   })
 
   test('a lock whose holder died is taken over', async () => {

@@ -182,10 +182,14 @@ function nodeProgram(file: string): Command {
   return { command: process.execPath, args: [...flags, join(PROGRAMS, file)] }
 }
 
-/** Everything that the JVM of a client should log: lost connections and given-up requests, which are told there only. */
+/**
+ * A JVM that lives for a minute: the second compiler would cost more than its code saves. And everything that it should log: lost
+ * connections and given-up requests, which are told there only.
+ */
 export const JAVA_FLAGS: readonly string[] = [
   '-Xmx512m',
   '-XX:+UseSerialGC',
+  '-XX:TieredStopAtLevel=1',
   '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
   '-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.NetworkClient=info',
 ]

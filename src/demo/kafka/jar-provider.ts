@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { countBrokers } from './admin.ts'
+import { classArchive, makeClassArchive } from './class-archive.ts'
 import { KAFKA_VERSION, type KafkaBroker, type KafkaCluster, type KafkaOptions, type KafkaProvider } from './cluster.ts'
-import { findJava, jarsUnavailable, kafkaJars } from './jars.ts'
+import { findJava, type Java, jarsUnavailable, kafkaJars } from './jars.ts'
 import { type JvmCommand, JvmNode, javaArguments } from './jvm-node.ts'
 import { freePorts } from './ports.ts'
 import {
@@ -38,6 +39,19 @@ export const jarProvider: KafkaProvider = {
   start: (options) => JarCluster.start(options),
 }
 
+/** Starts and ends a broker of these jars, so that those to come start fast: see `class-archive.ts`. */
+export async function archiveKafkaClasses(java: Java, jars: string): Promise<void> {
+  await makeClassArchive(java, jars, async (file) => {
+    const cluster = await JarCluster.start({}, file)
+    await cluster.end()
+  })
+}
+
+async function archiveToRead(java: Java, jars: string): Promise<JvmCommand['classes']> {
+  const file = await classArchive(java, jars)
+  return file === undefined ? undefined : { file, use: 'read' }
+}
+
 interface Node {
   readonly plan: NodePlan
   readonly process: JvmNode
@@ -62,7 +76,7 @@ class JarCluster implements KafkaCluster {
     this.#advertise = options.advertise
   }
 
-  static async start(options: KafkaOptions): Promise<JarCluster> {
+  static async start(options: KafkaOptions, archiveTo?: string): Promise<JarCluster> {
     const { version = KAFKA_VERSION, brokers = 1, signal } = options
     const log = options.log ?? (() => undefined)
     signal?.throwIfAborted()
@@ -74,7 +88,10 @@ class JarCluster implements KafkaCluster {
     const controllerId = brokers === 1 ? 1 : CONTROLLER_ID
     const cluster = new JarCluster(
       await mkdtemp(join(tmpdir(), 'kafka-sluice-')),
-      { java: java.command, jars, heapMb: options.heapMb ?? HEAP_MB },
+      {
+        ...{ java: java.command, jars, heapMb: options.heapMb ?? HEAP_MB },
+        classes: archiveTo === undefined ? await archiveToRead(java, jars) : { file: archiveTo, use: 'write' },
+      },
       {
         brokersCount: brokers,
         controllerVoter: `${controllerId}@${options.host ?? LOOPBACK}:${ports[0]}`,
@@ -119,6 +136,12 @@ class JarCluster implements KafkaCluster {
     this.#stopping.abort(reason)
     await Promise.all([...this.#nodes.values()].map((node) => node.process.kill()))
     await rm(this.#directory, { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  /** As `stop`, but brokers may do what they do when they are told to end. */
+  async end(): Promise<void> {
+    await Promise.all([...this.#nodes.values()].map((node) => node.process.end()))
+    await this.stop()
   }
 
   async killBroker(id: number): Promise<void> {

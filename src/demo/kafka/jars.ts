@@ -9,14 +9,20 @@ import { runTool, toolAnswers } from './run-tool.ts'
 const JAVA_VERSION_MIN = 17
 const POM = fileURLToPath(new URL('./pom.xml', import.meta.url))
 
+export interface Java {
+  readonly command: string
+  /** What it says of itself: no two builds say the same. */
+  readonly build: string
+}
+
 /** The `java` to call, or why there is none. */
-export async function findJava(): Promise<{ readonly command: string } | { readonly why: string }> {
+export async function findJava(): Promise<Java | { readonly why: string }> {
   const home = process.env['JAVA_HOME']
   const command = home === undefined || home === '' ? 'java' : join(home, 'bin', 'java')
   const output = await runTool(command, ['-version']).catch(() => undefined)
   if (output === undefined) return { why: 'no Java found' }
   const version = javaMajorVersion(output)
-  if (version >= JAVA_VERSION_MIN) return { command }
+  if (version >= JAVA_VERSION_MIN) return { command, build: output }
   return { why: `Java ${version} found, Kafka needs ${JAVA_VERSION_MIN} or later` }
 }
 

@@ -28,6 +28,8 @@ export interface JvmCommand {
   readonly java: string
   readonly jars: string
   readonly heapMb: number
+  /** The file that classes are read from (`class-archive.ts`), or written to when the JVM ends. */
+  readonly classes?: { readonly file: string; readonly use: 'read' | 'write' } | undefined
 }
 
 /** The arguments of a JVM that is small, starts fast and logs little. */
@@ -35,6 +37,9 @@ export function javaArguments(command: JvmCommand): string[] {
   return [
     `-Xmx${command.heapMb}m`,
     '-XX:+UseSerialGC',
+    // It lives for a minute or two, in which the second compiler costs more than its code saves.
+    '-XX:TieredStopAtLevel=1',
+    ...classArguments(command.classes),
     '-Djava.awt.headless=true',
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
     '-Dorg.slf4j.simpleLogger.showDateTime=true',
@@ -42,6 +47,11 @@ export function javaArguments(command: JvmCommand): string[] {
     '-cp',
     join(command.jars, '*'),
   ]
+}
+
+function classArguments(classes: JvmCommand['classes']): string[] {
+  if (classes === undefined) return []
+  return [`-XX:${classes.use === 'read' ? 'SharedArchiveFile' : 'ArchiveClassesAtExit'}=${classes.file}`]
 }
 
 export class JvmNode {
@@ -78,12 +88,21 @@ export class JvmNode {
   }
 
   /** SIGKILL; the data is temporary, and a crash is what tests want to see. Returns when the process is gone. */
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  /** SIGTERM: what a JVM does when it ends, it does. Returns when the process is gone. */
+  end(): Promise<void> {
+    return this.#end('SIGTERM')
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child
     if (child === undefined || !this.#isRunning()) return
     const gone = once(child, 'exit')
     child.ref()
-    child.kill('SIGKILL')
+    child.kill(signal)
     await gone
   }
 
