@@ -321,6 +321,12 @@ export const FOLLOW_RETRY_MS = 2_000
 /** Before a refused login is answered: Kafka's connection.failed.authentication.delay.ms. Guessing then takes as many connections. */
 export const LOGIN_REFUSAL_DELAY_MS = 100
 
+/**
+ * To log in where logins are verified here, from the connection on. Clients do so at once; the time is for a verification that waits its turn
+ * behind others. Who is unknown holds a connection to the broker meanwhile.
+ */
+export const CLIENT_LOGIN_TIMEOUT_MS = 30_000
+
 /** Passwords stretched at a time, of four threads that files and host names need too. */
 export const VERIFICATIONS_MAX = 2
 

@@ -186,9 +186,10 @@ export class Connection implements Outbox {
     if (late !== undefined) this.#finish(late.reason, late.detail)
   }
 
-  /** It has sent no whole request: none went, none is held, none waits for a broker. */
+  /** It has sent no whole request (none went, none is held, none waits for a broker), or has yet to say who it is. */
   get isSilent(): boolean {
-    return this.session.state === 'fresh' && this.session.clientBlock === 'none' && this.#dial === undefined
+    if (this.session.state !== 'fresh') return this.session.awaitsLogin
+    return this.session.clientBlock === 'none' && this.#dial === undefined
   }
 
   /** Ends at once. */

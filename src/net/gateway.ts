@@ -233,11 +233,11 @@ export class Gateway implements ConnectionEvents {
     )
   }
 
-  /** Makes room by closing the oldest connection that never sent a request; false if there is none. */
+  /** Makes room by closing the oldest connection that never sent a request, or has not logged in where it must; false if there is none. */
   #evictSilent(): boolean {
     for (const connection of this.#connections) {
       if (!connection.isSilent) continue
-      connection.abort('connection_limit', 'closed for a newer connection: it had sent no request')
+      connection.abort('connection_limit', 'closed for a newer connection: it had sent no request, or no login')
       this.#connections.delete(connection)
       return true
     }

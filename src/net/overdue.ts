@@ -1,14 +1,19 @@
 /**
- * What a connection may not take forever for: a first request, the rest of a request that began, reading what it was given.
+ * What a connection may not take forever for: a first request, a login, the rest of a request that began, reading what it was given.
  */
-import { FIRST_FRAME_TIMEOUT_MS, STALLED_FRAME_TIMEOUT_MS, UNREAD_TIMEOUT_MS } from '../bounds.ts'
+import {
+  CLIENT_LOGIN_TIMEOUT_MS,
+  FIRST_FRAME_TIMEOUT_MS,
+  STALLED_FRAME_TIMEOUT_MS,
+  UNREAD_TIMEOUT_MS,
+} from '../bounds.ts'
 import type { CloseReason } from '../session/counters.ts'
 import type { Session } from '../session/session.ts'
 import type { Pipe } from './pipe.ts'
 
 /** Which connection it is about. */
 interface Watched {
-  readonly session: Pick<Session, 'state' | 'clientMidFrame' | 'clientBlock'>
+  readonly session: Pick<Session, 'state' | 'clientMidFrame' | 'clientBlock' | 'awaitsLogin'>
   readonly openedAtMs: number
   /** It has sent no whole request. */
   readonly isSilent: boolean
@@ -26,6 +31,10 @@ export function overdue(
   if (session.state === 'fresh') {
     if (!isSilent || nowMs - openedAtMs <= FIRST_FRAME_TIMEOUT_MS) return undefined
     return { reason: 'client_silent', detail: `no whole request within ${FIRST_FRAME_TIMEOUT_MS / 1000} s` }
+  }
+  if (session.awaitsLogin && nowMs - openedAtMs > CLIENT_LOGIN_TIMEOUT_MS) {
+    const detail = `a client has not logged in within ${CLIENT_LOGIN_TIMEOUT_MS / 1000} s (listen.sasl)`
+    return { reason: 'client_login_failed', detail }
   }
   const unread = isUnread(down, nowMs) ? 'client' : isUnread(up, nowMs) ? 'broker' : undefined
   if (unread !== undefined) {

@@ -39,53 +39,84 @@ export async function verifierOf(
 
 export class UserVerifier implements Verifier {
   readonly mechanisms: readonly string[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']
-  /** Makes up what an unknown user would have: always the same for one name. */
-  readonly #unknownKey = randomBytes(32)
-  readonly #waiting: (() => void)[] = []
+  readonly #turns: Turns = new Turns(VERIFICATIONS_MAX)
   #users: Users = new Map()
-  #running = 0
+  #unknown: UnknownUsers = new UnknownUsers(new Map())
 
   /** @throws RangeError */
   replace(text: string): void {
     this.#users = parseUsersFile(text)
+    this.#unknown = new UnknownUsers(this.#users)
   }
 
   begin(mechanism: string): Verification {
-    if (mechanism === 'PLAIN') return { receive: (token, told) => void this.#plain(token, told) }
+    if (mechanism === 'PLAIN') return new PlainVerification(this.#turns, (user) => this.#entryForPlain(user))
     const scram = mechanism as ScramMechanism
     return new ScramVerification(scram, (user) => this.#entry(user, scram))
   }
 
-  async #plain(token: Uint8Array, told: Told): Promise<void> {
-    const [identity, user = '', password, ...more] = new TextDecoder().decode(token).split('\0')
-    const isWellFormed = token.length <= SASL_TOKEN_BYTES_MAX && password !== undefined && more.length === 0
-    if (!isWellFormed || user === '' || (identity !== '' && identity !== user)) {
-      refuse(PLAIN_REFUSED, told)
-      return
-    }
-    const known = this.#users.get(user)
-    const entry = known?.find(({ mechanism }) => mechanism === 'SCRAM-SHA-512') ?? known?.[0]
-    const { mechanism, salt, iterations, storedKey } = entry ?? this.#madeUp(user, 'SCRAM-SHA-512')
-    const theirs = await this.#inTurn(() => verifierOf(mechanism, password, salt, iterations))
-    const isRight = timingSafeEqual(theirs.storedKey, storedKey) && entry !== undefined
-    if (isRight) told({ kind: 'accepted', token: new Uint8Array(0), principal: user }, monotonicMs())
-    else refuse(PLAIN_REFUSED, told)
+  #entryForPlain(user: string): Found {
+    const known = entryForPlain(this.#users.get(user))
+    return { isKnown: known !== undefined, entry: known ?? this.#unknown.entry(user, 'PLAIN') }
   }
 
   #entry(user: string, mechanism: ScramMechanism): ScramVerifier {
-    return this.#users.get(user)?.find((entry) => entry.mechanism === mechanism) ?? this.#madeUp(user, mechanism)
+    const known = this.#users.get(user)?.find((entry) => entry.mechanism === mechanism)
+    return known ?? this.#unknown.entry(user, mechanism)
+  }
+}
+
+interface Found {
+  readonly isKnown: boolean
+  readonly entry: ScramVerifier
+}
+
+/** A password is held against the strongest entry that its user has. */
+function entryForPlain(entries: readonly ScramVerifier[] | undefined): ScramVerifier | undefined {
+  return entries?.find(({ mechanism }) => mechanism === 'SCRAM-SHA-512') ?? entries?.[0]
+}
+
+/**
+ * Makes up what an unknown user would have. It looks, and takes as long, as that of somebody in the file; and it is the same for one name
+ * in every process that has this file, or the salts of two would tell.
+ */
+class UnknownUsers {
+  /** A secret that lasts: appending a user leaves it. */
+  readonly #key: Uint8Array
+  readonly #models: Readonly<Record<ScramMechanism | 'PLAIN', readonly ScramVerifier[]>>
+
+  constructor(users: Users) {
+    const all = [...users.values()]
+    this.#key = all[0]?.[0]?.serverKey ?? randomBytes(KEY_BYTES['SCRAM-SHA-256'])
+    const of = (mechanism: ScramMechanism): readonly ScramVerifier[] =>
+      all.flatMap((entries) => entries.find((entry) => entry.mechanism === mechanism) ?? [])
+    const forPlain = all.flatMap((entries) => entryForPlain(entries) ?? [])
+    this.#models = { PLAIN: forPlain, 'SCRAM-SHA-256': of('SCRAM-SHA-256'), 'SCRAM-SHA-512': of('SCRAM-SHA-512') }
   }
 
-  #madeUp(user: string, mechanism: ScramMechanism): ScramVerifier {
-    const seed = hmac('sha256', this.#unknownKey, user)
+  entry(user: string, method: ScramMechanism | 'PLAIN'): ScramVerifier {
+    const seed = hmac('sha512', this.#key, `${method} ${user}`)
+    const models = this.#models[method]
+    const model = models[seed.readUInt32BE() % Math.max(1, models.length)]
+    const mechanism = model?.mechanism ?? (method === 'PLAIN' ? 'SCRAM-SHA-512' : method)
     const key = randomBytes(KEY_BYTES[mechanism])
-    const salt = seed.subarray(0, SALT_BYTES)
-    return { mechanism, iterations: ITERATIONS_DEFAULT, salt, storedKey: key, serverKey: key }
+    const salt = hmac('sha512', this.#key, `salt ${method} ${user}`).subarray(0, model?.salt.length ?? SALT_BYTES)
+    return { mechanism, iterations: model?.iterations ?? ITERATIONS_DEFAULT, salt, storedKey: key, serverKey: key }
+  }
+}
+
+/** Stretching takes CPU: strangers shall not take all of it, nor the threads that resolve host names. */
+class Turns {
+  readonly #max: number
+  readonly #waiting: (() => void)[] = []
+  #running = 0
+
+  constructor(max: number) {
+    this.#max = max
   }
 
-  /** Stretching takes CPU: strangers shall not take all of it, nor the threads that resolve host names. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= VERIFICATIONS_MAX) {
+  async take<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#max) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#waiting.push(resolve)
       await promise
@@ -102,11 +133,50 @@ export class UserVerifier implements Verifier {
   }
 }
 
+class PlainVerification implements Verification {
+  readonly #turns: Turns
+  readonly #find: (user: string) => Found
+  #isAbandoned = false
+
+  constructor(turns: Turns, find: (user: string) => Found) {
+    this.#turns = turns
+    this.#find = find
+  }
+
+  receive(token: Uint8Array, told: Told): void {
+    void this.#verify(token, told)
+  }
+
+  /** Who sends a password and leaves shall not keep others waiting. */
+  abandon(): void {
+    this.#isAbandoned = true
+  }
+
+  async #verify(token: Uint8Array, told: Told): Promise<void> {
+    const [identity, user = '', password, ...more] = new TextDecoder().decode(token).split('\0')
+    const isWellFormed = token.length <= SASL_TOKEN_BYTES_MAX && password !== undefined && more.length === 0
+    if (!isWellFormed || user === '' || (identity !== '' && identity !== user)) {
+      refuse(PLAIN_REFUSED, told)
+      return
+    }
+    const { isKnown, entry } = this.#find(user)
+    const { mechanism, salt, iterations, storedKey } = entry
+    const theirs = await this.#turns.take(async () =>
+      this.#isAbandoned ? undefined : verifierOf(mechanism, password, salt, iterations),
+    )
+    if (theirs === undefined) return
+    const isRight = timingSafeEqual(theirs.storedKey, storedKey) && isKnown
+    if (isRight) told({ kind: 'accepted', token: new Uint8Array(0), principal: user }, monotonicMs())
+    else refuse(PLAIN_REFUSED, told)
+  }
+}
+
 class ScramVerification implements Verification {
   readonly #mechanism: ScramMechanism
   readonly #find: (user: string) => ScramVerifier
   #user = ''
   #entry: ScramVerifier | undefined
+  #header = ''
   #nonce = ''
   /** The two first messages, which the proof signs. */
   #said = ''
@@ -123,14 +193,19 @@ class ScramVerification implements Verification {
     else told(step, monotonicMs())
   }
 
+  abandon(): void {
+    // Nothing is under way: the client does the stretching.
+  }
+
   #first(text: string): VerifyStep | undefined {
-    const [, authorization = '', bare = '', name = '', nonce = ''] =
-      /^n,(?:a=([^,]*))?,(n=([^,]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/su.exec(text) ?? []
+    const [, header = '', authorization = '', bare = '', name = '', nonce = ''] =
+      /^(n,(?:a=([^,]*))?,)(n=([^,]+),r=([\x21-\x2b\x2d-\x7e]+)(?:,.*)?)$/su.exec(text) ?? []
     const user = name.replaceAll('=2C', ',').replaceAll('=3D', '=')
     if (user === '' || (authorization !== '' && authorization !== name)) return undefined
     const entry = this.#find(user)
     this.#user = user
     this.#entry = entry
+    this.#header = header
     this.#nonce = nonce + randomBytes(NONCE_BYTES).toString('base64url')
     const salt = Buffer.from(entry.salt).toString('base64')
     const message = `r=${this.#nonce},s=${salt},i=${entry.iterations}`
@@ -144,7 +219,7 @@ class ScramVerification implements Verification {
     const digest = DIGEST[this.#mechanism]
     const proof = Buffer.from(proofText, 'base64')
     const header = Buffer.from(binding, 'base64').toString()
-    if (!header.startsWith('n,') || nonce !== this.#nonce || proof.length !== storedKey.length) return undefined
+    if (header !== this.#header || nonce !== this.#nonce || proof.length !== storedKey.length) return undefined
     const signed = `${this.#said},${withoutProof}`
     const signature = hmac(digest, storedKey, signed)
     const clientKey = proof.map((byte, i) => byte ^ signature[i]!)

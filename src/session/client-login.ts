@@ -23,6 +23,8 @@ export type VerifyStep =
 export interface Verification {
   /** A token of the client; `step` is told at once or later, once. */
   receive(token: Uint8Array, step: (step: VerifyStep, nowMs: number) => void): void
+  /** Its client has left: nobody asks any more. */
+  abandon(): void
 }
 
 /** Who verifies, for every session. */
@@ -98,6 +100,21 @@ export class ClientLogin {
     return `a client asks for ${api} without a login (listen.sasl): set security.protocol to SASL_SSL or SASL_PLAINTEXT in it, with a user of the file`
   }
 
+  /** Why a connection may not begin with a token instead of a request, as Kerberos does in clients made for Kafka 0.9. */
+  get kerberosRefusal(): string {
+    if (this.mode === 'refuse') return WE_LOG_IN
+    return `a client begins with a Kerberos token; listen.sasl takes ${this.#mechanisms.join(', ')}`
+  }
+
+  /** The client has begun, and has yet to log in here. */
+  get isAwaited(): boolean {
+    return this.mode === 'verify' && this.#principal === undefined && !this.busy
+  }
+
+  get #mechanisms(): readonly string[] {
+    return this.#verifier?.mechanisms ?? []
+  }
+
   /** SaslHandshake or SaslAuthenticate, whole; answered here, now or later. */
   take(apiKey: number, version: number, correlationId: number, body: Uint8Array, nowMs: number): void {
     const schema = apiSchema(apiKey)
@@ -145,11 +162,12 @@ export class ClientLogin {
   /** The connection is over. */
   close(): void {
     this.#isOver = true
+    this.#verification?.abandon()
     this.#verification = undefined
   }
 
   #shakeHands(version: number, mechanism: string, answer: Answer): void {
-    const mechanisms = [...(this.#verifier?.mechanisms ?? [])]
+    const mechanisms = [...this.#mechanisms]
     if (this.mode === 'refuse') {
       answer({ errorCode: ERROR_CODE.ILLEGAL_SASL_STATE, mechanisms }, byClient(WE_LOG_IN))
     } else if (!mechanisms.includes(mechanism)) {
@@ -189,20 +207,21 @@ export class ClientLogin {
       return
     }
     this.#verification = undefined
-    // As Kafka: a client may log in again, and only as the same user.
     if (step.kind === 'accepted' && this.#barred !== undefined) {
       const message = `the sluice cannot log in at the broker for this client: ${this.#barred}`
       answer(refused(ERROR_CODE.SASL_AUTHENTICATION_FAILED, message), this.#barredEnding())
       return
     }
-    if (step.kind === 'accepted' && (this.#principal ?? step.principal) === step.principal) {
-      if (this.#principal === undefined) this.#actions.believed(step.principal)
+    const known = this.#principal
+    // As Kafka: a client may log in again, and only as the same user.
+    if (step.kind === 'accepted' && (known ?? step.principal) === step.principal) {
+      if (known === undefined) this.#actions.believed(step.principal)
       this.#principal = step.principal
       answer({ errorCode: ERROR_CODE.NONE, errorMessage: null, authBytes: step.token })
       return
     }
     const message = step.kind === 'refused' ? step.message : 'Cannot change principals during re-authentication'
-    const detail = `a login by ${this.#mechanism} was refused: the user is not in listen.sasl.usersFile, or the password is another`
+    const detail = `a login by ${this.#mechanism} was refused: ${step.kind === 'refused' ? WRONG_LOGIN : ANOTHER_USER}`
     answer(refused(ERROR_CODE.SASL_AUTHENTICATION_FAILED, message), byClient(detail))
   }
 }
@@ -226,6 +245,9 @@ const LOGIN_APIS: Struct[] = [API_KEY.SaslHandshake, API_KEY.ApiVersions, API_KE
   const [minVersion, maxVersion] = apiSchema(apiKey)?.request.versions ?? [0, 0]
   return { apiKey, minVersion, maxVersion }
 })
+
+const WRONG_LOGIN = 'the user is not in listen.sasl.usersFile, or the password is another'
+const ANOTHER_USER = 'the connection is logged in as another user already; as another one a client has to connect anew'
 
 const WE_LOG_IN =
   'a client logs in itself, but the sluice does that for it (upstream.sasl) and takes no logins: set security.protocol to PLAINTEXT or SSL in the client, or configure listen.sasl'

@@ -24,7 +24,7 @@ import { FrameLook } from './frame-look.ts'
 import type { Expected } from './in-flight.ts'
 import type { Mutation } from './mutations.ts'
 import type { SessionParts } from './session-parts.ts'
-import { isInspected, WholeRequests } from './whole-requests.ts'
+import { isHereWhole, isInspected, WholeRequests } from './whole-requests.ts'
 
 /** Why a stream took no more. */
 export type Stop = 'needs_more' | 'held' | 'window_full' | 'logging_in'
@@ -253,13 +253,16 @@ export class RequestStream {
   }
 
   #screen(bytes: Uint8Array, from: number, to: number): void {
-    if (refuseForeign(bytes, from, to) === 'sasl') this.#parts.sasl.firstBytesAreToken()
+    if (refuseForeign(bytes, from, to) !== 'sasl') return
+    const { clientLogin, sasl } = this.#parts
+    if (clientLogin.mode !== 'pass') throw new ClientRefused('client_login_failed', clientLogin.kerberosRefusal)
+    sasl.firstBytesAreToken()
   }
 
   /** Some requests are looked into before they go on: the short ones whole, a Fetch up to its limits. */
   #wholeEnough(bytes: Uint8Array, view: DataView, from: number, to: number): boolean {
     const { apiKey, frameBytes, bodyOffset, apiVersion } = this.#head
-    if (isInspected(apiKey)) return frameBytes > INSPECT_BYTES_MAX || to - from >= frameBytes
+    if (isInspected(apiKey)) return isHereWhole(this.#head, to - from)
     if (!isFetch(apiKey) || bodyOffset < 0) return true
     const frameEnd = from + frameBytes
     const visibleEnd = Math.min(to, frameEnd)
@@ -292,7 +295,7 @@ export class RequestStream {
     this.#parts.totals.requests++
     if (head.apiKey === API_KEY.Produce) this.#watch.produce(head, this.#bodyLeft, this.#look.tellsTopics, client)
     else if (isFetch(head.apiKey)) return this.#passFetch(view, from, at, frameEnd, nowMs)
-    else if (isInspected(head.apiKey) && to >= frameEnd) return this.#inspect(bytes, frameEnd, nowMs)
+    else if (isInspected(head.apiKey)) return this.#inspect(bytes, frameEnd, nowMs)
     else if (this.#look.mutation !== undefined) return this.#mutate(this.#look.mutation, frameEnd, nowMs)
     else if (commitsOffsets(head.apiKey)) this.#watch.commit(head, this.#bodyLeft, this.#look.group, nowMs)
     if (this.#bodyLeft === 0) this.#finish(nowMs)

@@ -143,6 +143,11 @@ export class Session {
     return this.#answers.stop === 'needs_listener'
   }
 
+  /** Its client has to log in here before it is served, and has not begun to. */
+  get awaitsLogin(): boolean {
+    return this.#state !== 'closed' && this.#parts.clientLogin.isAwaited
+  }
+
   /** Answers that are still owed. */
   get inFlight(): number {
     return this.#inFlight.length

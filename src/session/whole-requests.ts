@@ -2,7 +2,7 @@
  * Requests that are looked into while they are here whole: ApiVersions, logins, and what creates or deletes partitions under a
  * quota. Each goes on as it is, or is swallowed: then its answer is ours, or something else goes in its place.
  */
-import { API_KEY, ProtocolError, type RequestHead } from 'kafka-protocol-codec'
+import { API_KEY, apiSchema, ProtocolError, type RequestHead } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
 import { isSasl } from './api-kinds.ts'
 import { softwareOf } from './api-versions.ts'
@@ -15,6 +15,19 @@ import type { SessionParts } from './session-parts.ts'
 /** Whether requests of this API are short, and looked into whole. */
 export function isInspected(apiKey: number): boolean {
   return apiKey === API_KEY.ApiVersions || isSasl(apiKey)
+}
+
+/**
+ * Whether such a request is here whole, of which there are `hereBytes`.
+ * @throws ClientRefused when it never will be: nobody logs in past us by a token too long to be looked at
+ */
+export function isHereWhole({ apiKey, frameBytes }: RequestHead, hereBytes: number): boolean {
+  if (frameBytes <= INSPECT_BYTES_MAX) return hereBytes >= frameBytes
+  const api = apiSchema(apiKey)?.name ?? ''
+  throw new ClientRefused(
+    'client_frame_too_large',
+    `${api} of ${frameBytes} bytes: a login or greeting has ${INSPECT_BYTES_MAX} bytes at most; with OAUTHBEARER, fewer claims make a shorter token`,
+  )
 }
 
 export class WholeRequests {

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { API_KEY } from 'kafka-protocol-codec'
-import { FIRST_FRAME_TIMEOUT_MS, STALLED_FRAME_TIMEOUT_MS } from '../../src/bounds.ts'
+import { CLIENT_LOGIN_TIMEOUT_MS, FIRST_FRAME_TIMEOUT_MS, STALLED_FRAME_TIMEOUT_MS } from '../../src/bounds.ts'
+import { formatVerifier } from '../../src/config/users-file.ts'
+import { UserVerifier, verifierOf } from '../../src/net/user-verifier.ts'
 import type { CloseReason } from '../../src/session/counters.ts'
 import { FAST, fetchBody, patternBytes, produceBody } from '../support/net.ts'
 import { waitFor } from '../support/wait.ts'
@@ -134,6 +136,23 @@ describe('clients that keep us waiting', () => {
     await waitFor('it is closed', () => client.closed, FAST)
     await waitFor('it is counted', () => bare.counters.disconnects.client_silent === 1, FAST)
     assert.equal(bare.broker.connections.length, 0)
+  })
+
+  test('a client that must log in and does not is closed in time; one that has logged in stays', async (t) => {
+    const verifier = new UserVerifier()
+    verifier.replace(JSON.stringify({ alice: formatVerifier(await verifierOf('SCRAM-SHA-256', 'pencil')) }))
+    const bare = await startBareGateway(t, [], 3_000, { verifier })
+    const [known, unknown] = await Promise.all([bare.client(), bare.client()])
+    for (const client of [known, unknown]) await client.request(API_KEY.ApiVersions, 0, {})
+    await known.request(API_KEY.SaslHandshake, 1, { mechanism: 'PLAIN' })
+    await known.request(API_KEY.SaslAuthenticate, 2, { authBytes: Buffer.from('\0alice\0pencil') })
+    bare.passMs(CLIENT_LOGIN_TIMEOUT_MS - 1_000)
+    assert.equal(bare.gateway.connections.size, 2)
+    bare.passMs(CLIENT_LOGIN_TIMEOUT_MS + 1)
+    await waitFor('it is closed', () => unknown.closed, FAST)
+    await waitFor('it is counted', () => bare.counters.disconnects.client_login_failed === 1, FAST)
+    assert.match(JSON.stringify(bare.lines), /a client has not logged in within 30 s \(listen\.sasl\)/)
+    await known.ping()
   })
 
   test('a few bytes that look like nothing yet, and no more: the same', async (t) => {

@@ -38,6 +38,7 @@ export async function startBareGateway(
   t: TestContext,
   quotas: readonly QuotaRule[] = [],
   holdMs = 3_000,
+  more: Partial<SessionContext> = {},
 ): Promise<BareGateway> {
   const lines: Line[] = []
   const logger = collectingLogger(lines)
@@ -57,6 +58,7 @@ export async function startBareGateway(
     frameBytesMax: 104_857_600,
     epochMs: 0,
     labels: {},
+    ...more,
   }
   const gateway = new Gateway({
     context,

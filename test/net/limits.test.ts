@@ -7,7 +7,10 @@ import { connect, type Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { API_KEY } from 'kafka-protocol-codec'
+import { formatVerifier } from '../../src/config/users-file.ts'
+import { verifierOf } from '../../src/net/user-verifier.ts'
 import { bufferBytes, FAST, openSockets, type RawClient } from '../support/net.ts'
+import { SecretFiles } from '../support/secret-files.ts'
 import { waitFor } from '../support/wait.ts'
 import { type Scene, type SceneOptions, startScene } from './scene.ts'
 
@@ -38,6 +41,21 @@ describe('the connection cap', () => {
     await waitFor('the oldest silent one is closed', () => silent?.closed, FAST)
     assert.equal(later?.closed, false)
     await working.ping()
+    assert.deepEqual(scene.counted(), { connection_limit: 1 })
+    assert.equal(scene.sluice.counters.connectionsTotal.refused, 0)
+  })
+
+  test('who has not logged in where it must makes room as well', async (t) => {
+    const files = new SecretFiles(t)
+    const entry = formatVerifier(await verifierOf('SCRAM-SHA-256', 'pencil'))
+    const usersFile = files.write('users.yaml', JSON.stringify({ alice: entry }))
+    const listen = { host: '127.0.0.1', port: 0, brokerPorts: 'any', advertisedHost: undefined } as const
+    const scene = await startScene(t, { config: { ...capped(1).config, listen: { ...listen, sasl: { usersFile } } } })
+    const unknown = await scene.client()
+    await unknown.request(API_KEY.ApiVersions, 0, {})
+    const newest = await scene.client()
+    await newest.request(API_KEY.ApiVersions, 0, {})
+    await waitFor('the unknown one is closed', () => unknown.closed, FAST)
     assert.deepEqual(scene.counted(), { connection_limit: 1 })
     assert.equal(scene.sluice.counters.connectionsTotal.refused, 0)
   })

@@ -1,11 +1,12 @@
 /** Logins of clients that do not go to the broker: verified here, or refused because we log in ourselves. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { decodeRequestHeader, type Struct } from 'kafka-protocol-codec'
+import { API_KEY, decodeRequestHeader, type Struct } from 'kafka-protocol-codec'
+import { INSPECT_BYTES_MAX } from '../../src/bounds.ts'
 import type { Verification, Verifier, VerifyStep } from '../../src/session/client-login.ts'
 import type { LoginTokens } from '../../src/session/own-login.ts'
-import { answer, bytesOf, concat, readAnswer, request } from '../support/frames.ts'
-import { Rig } from '../support/rig.ts'
+import { answer, bytesOf, concat, rawRequest, rawToken, readAnswer, request } from '../support/frames.ts'
+import { Rig, type RigOptions } from '../support/rig.ts'
 
 const NOTHING = new Uint8Array(0)
 
@@ -13,6 +14,7 @@ const NOTHING = new Uint8Array(0)
 class FakeVerifier implements Verifier {
   readonly mechanisms = ['PLAIN', 'SCRAM-SHA-256']
   readonly tokens: string[] = []
+  abandoned = 0
   tell: (step: VerifyStep) => void = () => assert.fail('nothing is verified')
 
   begin(): Verification {
@@ -20,6 +22,9 @@ class FakeVerifier implements Verifier {
       receive: (token, step) => {
         this.tokens.push(Buffer.from(token).toString())
         this.tell = (told) => step(told, 0)
+      },
+      abandon: () => {
+        this.abandoned++
       },
     }
   }
@@ -132,7 +137,8 @@ describe('verified here', () => {
       rig.client(handshake('PLAIN'), token('x'))
       verifier.tell({ kind: 'accepted', token: NOTHING, principal })
     }
-    assert.equal(rig.left, undefined)
+    const hadLeft = rig.left
+    assert.equal(hadLeft, undefined)
     rig.sentToClient()
     rig.client(handshake('PLAIN'))
     rig.sentToClient()
@@ -140,6 +146,7 @@ describe('verified here', () => {
     verifier.tell({ kind: 'accepted', token: NOTHING, principal: 'bob' })
     assert.equal(said(rig, 'SaslAuthenticate', 2, 2)['errorCode'], 58)
     assert.equal(rig.session.identity.principal, 'alice')
+    assert.match(rig.left?.detail ?? '', /logged in as another user already/)
   })
 
   test('a verification that ends after its client has left changes nothing', () => {
@@ -147,26 +154,82 @@ describe('verified here', () => {
     const rig = new Rig({ verifier }).client(handshake('PLAIN'), token('x'))
     rig.sentToClient()
     rig.end()
+    assert.equal(verifier.abandoned, 1, 'nobody goes on with it')
     verifier.tell({ kind: 'accepted', token: NOTHING, principal: 'alice' })
     assert.deepEqual(rig.sentToClient(), NOTHING)
   })
+
+  test('whether a login is awaited: not of who is being verified, nor of who is known', () => {
+    const verifier = new FakeVerifier()
+    const rig = new Rig({ verifier })
+    const awaited = [rig.session.awaitsLogin]
+    rig.client(handshake('PLAIN'))
+    awaited.push(rig.session.awaitsLogin)
+    rig.client(token('x'))
+    awaited.push(rig.session.awaitsLogin)
+    verifier.tell({ kind: 'accepted', token: NOTHING, principal: 'alice' })
+    awaited.push(rig.session.awaitsLogin)
+    assert.deepEqual(awaited, [true, true, false, false])
+    assert.equal(new Rig().session.awaitsLogin, false)
+  })
 })
 
-test('where we log in ourselves a client that does too is told so, as by a listener without logins', () => {
-  const login: LoginTokens = {
-    mechanism: 'PLAIN',
-    user: 'sluice',
-    lifetimePart: () => 0.8,
-    begin: (step) => {
-      step({ kind: 'done' }, 0)
-      return { answer: () => undefined }
-    },
+describe('nobody comes past the login', () => {
+  const bytes = new Uint8Array(INSPECT_BYTES_MAX)
+  const modes: readonly (readonly [string, RigOptions])[] = [
+    ['verified here', { verifier: new FakeVerifier() }],
+    ['passed to the broker', {}],
+  ]
+  for (const [mode, options] of modes) {
+    test(`by a token too long to be looked at, where logins are ${mode}`, () => {
+      const rig = new Rig(options).client(handshake('PLAIN', 1))
+      rig.sentToBroker()
+      const long = request('SaslAuthenticate', 2, { authBytes: bytes }, { correlationId: 2 })
+      rig.client(long.subarray(0, 60_000))
+      assert.equal(rig.closed?.reason, 'client_frame_too_large')
+      assert.match(rig.closed?.detail ?? '', /^SaslAuthenticate of 131\d\d\d bytes: .* 131072 bytes at most/)
+      assert.deepEqual(rig.sentToBroker(), NOTHING)
+    })
   }
+
+  test('by a greeting without end', () => {
+    const rig = new Rig({ verifier: new FakeVerifier() })
+    rig.client(rawRequest(API_KEY.ApiVersions, 3, 1, bytes).subarray(0, 60_000))
+    assert.equal(rig.closed?.reason, 'client_frame_too_large')
+    assert.deepEqual(rig.sentToBroker(), NOTHING)
+  })
+
+  test('by a token without a header as the first bytes (Kerberos of Kafka 0.9)', () => {
+    const kerberos = rawToken(Uint8Array.of(0x60, 0x82, 0x01, 0x02, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86))
+    const cases: readonly (readonly [RigOptions, RegExp])[] = [
+      [{ verifier: new FakeVerifier() }, /Kerberos token; listen\.sasl takes PLAIN, SCRAM-SHA-256/],
+      [{ login: ourLogin }, /the sluice does that for it \(upstream\.sasl\)/],
+    ]
+    for (const [options, detail] of cases) {
+      // What follows is a version that nobody knows, so it does not look like a request.
+      const rig = new Rig(options).client(concat(kerberos, rawToken(Uint8Array.of(0, 0, 0, 60, 0, 0, 0, 1))))
+      assert.deepEqual([rig.closed?.reason, rig.sentToBroker()], ['client_login_failed', NOTHING])
+      assert.match(rig.closed?.detail ?? '', detail)
+    }
+  })
+})
+
+const ourLogin: LoginTokens = {
+  mechanism: 'PLAIN',
+  user: 'sluice',
+  lifetimePart: () => 0.8,
+  begin: (step) => {
+    step({ kind: 'done' }, 0)
+    return { answer: () => undefined }
+  },
+}
+
+test('where we log in ourselves a client that does too is told so, as by a listener without logins', () => {
   for (const [api, version, frame] of [
     ['SaslHandshake', 1, handshake('PLAIN', 9)],
     ['SaslAuthenticate', 2, token('x', 9)],
   ] as const) {
-    const rig = new Rig({ login }).connected()
+    const rig = new Rig({ login: ourLogin }).connected()
     const { correlationId } = decodeRequestHeader(rig.sentToBroker())
     rig.broker(answer('SaslHandshake', 1, { mechanisms: ['PLAIN'] }, correlationId)).client(frame)
     assert.equal(said(rig, api, version, 9)['errorCode'], 34)

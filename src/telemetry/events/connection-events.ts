@@ -69,7 +69,7 @@ export const ENDING_EVENTS: Readonly<Record<EndingEvent, Ending>> = {
   client_garbage: ends('The first bytes of a connection are no Kafka request.', NO_CLIENT),
   client_bad_frame: ends('A frame in mid-connection cannot be of Kafka.', NO_CLIENT),
   client_frame_too_large: ends(
-    'A request is larger than `limits.frameBytesMax`.',
+    'A request is larger than `limits.frameBytesMax`, or a login or greeting than 128 KiB.',
     'Lower `max.request.size` in the client, or raise the limit as high as the broker has it.',
   ),
   client_frame_stalled: ends(
