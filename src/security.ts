@@ -1,12 +1,13 @@
 /** Wires what secures both sides: from the configuration and its files to what sockets and sessions use. One for a process. */
 import type { Socket } from 'node:net'
+import { parseAdminToken } from './admin/token.ts'
 import { CertificateExpiries, type Expiry } from './certificate-expiry.ts'
 import { isLoopbackHost } from './config/addresses.ts'
 import type { Config } from './config/config.ts'
 import { isReadable, parseHeadersFile } from './config/telemetry.ts'
 import { BrokerTls, checkAuthorities } from './net/broker-tls.ts'
 import { monotonicMs } from './net/clock.ts'
-import { EndpointCredentials, FileCredentials, secretOf } from './net/credentials.ts'
+import { EndpointCredentials, FileCredentials } from './net/credentials.ts'
 import { Logins } from './net/login-tokens.ts'
 import { type Hello, TlsFront } from './net/tls-front.ts'
 import type { Credentials, Upstream } from './net/upstream.ts'
@@ -131,7 +132,7 @@ export class Security {
     const tokenFile = this.#options.config.admin?.tokenFile
     if (tokenFile === undefined) return []
     const take = (texts: Readonly<Record<string, string>>): void => {
-      this.#adminToken = secretOf(texts['tokenFile'] ?? '')
+      this.#adminToken = parseAdminToken(texts['tokenFile'] ?? '')
     }
     return [{ section: 'admin', files: { tokenFile }, take }]
   }

@@ -5,28 +5,32 @@
 import { html } from '../page/html.ts'
 import { plainPage } from '../page/plain-page.ts'
 import { htmlAnswer, json, TEXT } from './answer.ts'
-import { isLoopback, loopbackFault } from './loopback.ts'
+import { loopbackFault } from './loopback.ts'
 import type { Answer, Page, PageSources, Question } from './routes.ts'
 
 /** Undefined if the question may be answered. */
 export function forbidden(
-  { isLocal, isForPeople }: Page,
+  { isGuarded, isForPeople, method }: Page,
   question: Question,
   { denied }: Pick<PageSources, 'denied'>,
 ): Answer | undefined {
-  const { path, peer, hasToken, hasTokenFile = false } = question
-  const isGuarded = path.startsWith('/api/') || isLocal === true
-  if (!isGuarded || hasToken === true) return undefined
-  const fault = isLocal === true ? loopbackFault(question) : undefined
-  if (fault !== undefined) {
-    denied?.(peer, path, fault)
-    return isForPeople === true ? refusalPage(fault, hasTokenFile) : { code: 403, type: TEXT, body: `${fault}\n` }
-  }
-  if (isLoopback(peer)) return undefined
-  const reason = `only from this machine (127.0.0.1 or ::1), not from ${peer}; from elsewhere with the token of admin.tokenFile: Authorization: Bearer …`
-  denied?.(peer, path, reason)
-  return json(403, { reloaded: false, reason })
+  const { path, peer, hasToken, givesToken, hasTokenFile = false } = question
+  if (isGuarded !== true || hasToken === true) return undefined
+  const fault = loopbackFault(question)
+  if (fault === undefined) return undefined
+  const isWrong = hasTokenFile && givesToken === true
+  denied?.(peer, path, isWrong ? WRONG_TOKEN : fault)
+  if (isForPeople === true) return refusalPage(fault, hasTokenFile)
+  const reason = isWrong ? WRONG_TOKEN : `${fault}. ${hasTokenFile ? GIVE_TOKEN : MAKE_TOKEN}`
+  const code = hasTokenFile ? 401 : 403
+  const answer = method === 'GET' ? { code, type: TEXT, body: `${reason}\n` } : json(code, { reloaded: false, reason })
+  return hasTokenFile ? { ...answer, headers: { 'www-authenticate': 'Bearer' } } : answer
 }
+
+const WRONG_TOKEN = 'the token is not the one in admin.tokenFile of this sluice'
+const GIVE_TOKEN =
+  'From elsewhere it takes the token of admin.tokenFile (--token-file FILE, or Authorization: Bearer …)'
+const MAKE_TOKEN = 'With admin.tokenFile in its configuration it would take a token from elsewhere'
 
 /** A browser asks for the token as a password, which needs no script and no cookie. */
 function refusalPage(fault: string, hasTokenFile: boolean): Answer {

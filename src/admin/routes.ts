@@ -8,6 +8,7 @@ import { type StatusQuery, statusQueryOf } from '../status/status-query.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { forbidden } from './access.ts'
 import { htmlAnswer, json, TEXT } from './answer.ts'
+import type { Asker } from './loopback.ts'
 
 /** One HTTP answer. */
 export interface Answer {
@@ -45,18 +46,16 @@ export interface InsightPages {
 }
 
 /** One request, as far as a page may want to know. */
-export interface Question {
+export interface Question extends Asker {
   readonly method: string
   readonly path: string
   readonly query: URLSearchParams
-  /** The address that it comes from. */
-  readonly peer: string
   /** The web page that sent it; undefined: a program. */
   readonly origin: string | undefined
-  /** By which name it was asked for: the Host header. */
-  readonly host: string | undefined
-  /** It came with the token that opens /api from elsewhere. */
+  /** It came with the token that opens guarded pages from elsewhere. */
   readonly hasToken?: boolean
+  /** It came with a token, right or wrong. */
+  readonly givesToken?: boolean
   /** There is such a token. */
   readonly hasTokenFile?: boolean
 }
@@ -64,8 +63,8 @@ export interface Question {
 export interface Page {
   readonly method: 'GET' | 'POST'
   readonly about: string
-  /** Answers its own machine only. */
-  readonly isLocal?: boolean
+  /** Answers its own machine only, and whoever has the token. */
+  readonly isGuarded?: boolean
   /** For a browser. */
   readonly isForPeople?: boolean
   answer(sources: PageSources, question: Question): Answer | Promise<Answer>
@@ -75,7 +74,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   '/': {
     method: 'GET',
     about: 'the status page; from this machine, or with the token as the password',
-    isLocal: true,
+    isGuarded: true,
     isForPeople: true,
     answer: page,
   },
@@ -95,37 +94,38 @@ const PAGES: Readonly<Record<string, Page>> = {
   '/api/status': {
     method: 'GET',
     about: 'brokers, quotas and clients as JSON (docs/status.md); from this machine, or with the token',
-    isLocal: true,
+    isGuarded: true,
     answer: status,
   },
   '/api/config': {
     method: 'GET',
     about: 'the configuration in force, its secrets masked; from this machine, or with the token',
-    isLocal: true,
+    isGuarded: true,
     answer: ({ insight }) => json(200, insight.config()),
   },
   '/api/explain': {
     method: 'GET',
     about: 'what applies to one client (?clientId=…) and how its buckets stand; from this machine, or with the token',
-    isLocal: true,
+    isGuarded: true,
     answer: explained,
   },
   '/api/policy': {
     method: 'GET',
     about: 'the quotas in force, as diff compares them; from this machine, or with the token',
-    isLocal: true,
+    isGuarded: true,
     answer: ({ insight }) => json(200, insight.policy()),
   },
   '/api/observed': {
     method: 'GET',
     about:
       'rates of each client since the start, from which advise makes its advice; from this machine, or with the token',
-    isLocal: true,
+    isGuarded: true,
     answer: ({ insight }) => json(200, insight.observed()),
   },
   '/api/reload': {
     method: 'POST',
     about: 'reads the configuration file again, whole or not at all; from this machine, or with the token',
+    isGuarded: true,
     answer: reload,
   },
 }

@@ -2,17 +2,17 @@
  * The admin HTTP server: health, metrics and status, and the reload. It shares its process with the data path, so it is small
  * and strict: no bodies, short timeouts, little headers, few connections. Loopback by default (design.md §9).
  */
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { http } from '../net/builtins.ts'
+import { FORWARDED_HEADERS } from './loopback.ts'
 import { type Answer, answerTo, type PageSources, type Question } from './routes.ts'
+import { isToken } from './token.ts'
+import { Visitors } from './visitors.ts'
 
-/** A scraper, two probes, a person with a browser: more at once is a mistake, and sockets are memory. */
-const CONNECTIONS_MAX = 64
 /** A request line and a few headers. */
 const HEADER_BYTES_MAX = 8_192
-/** Time to send a request; without it an idle socket holds one of the 64 for ever. */
+/** Time to send a request; without it a socket that sends nothing would stay for ever. */
 const REQUEST_TIMEOUT_MS = 5_000
 /** Longer than Prometheus' usual scrape interval is useless: it reconnects for free. */
 const KEEP_ALIVE_TIMEOUT_MS = 20_000
@@ -79,9 +79,11 @@ export async function startPages(options: PagesOptions): Promise<Admin> {
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       connectionsCheckingInterval: 1_000,
     },
-    (request, response) => void respond(request, response, options),
+    (request, response) => {
+      void respond(request, response, options).then(() => visitors.answered(request.socket))
+    },
   )
-  server.maxConnections = CONNECTIONS_MAX
+  const visitors = new Visitors(server)
   await listen(server, options)
   const { address, port } = server.address() as AddressInfo
   return { host: address, port, close: () => close(server) }
@@ -107,12 +109,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   const path = pathOf(url)
   let answer: Answer
   try {
-    const { method = 'GET', headers, socket } = request
-    const { origin, host, authorization } = headers
-    const query = new URLSearchParams(url.slice(path.length))
-    const token = options.token?.()
-    const allowed = { hasToken: isToken(authorization, token), hasTokenFile: token !== undefined }
-    answer = await options.answer({ method, path, query, peer: socket.remoteAddress ?? '', origin, host, ...allowed })
+    answer = await options.answer(questionOf(request, path, url, options.token?.()))
   } catch (error) {
     options.onError?.(error, path)
     answer = { code: 500, type: 'text/plain; charset=utf-8', body: 'this page failed; the log says why\n' }
@@ -122,6 +119,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
     'content-length': Buffer.byteLength(answer.body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    'cross-origin-resource-policy': 'same-origin',
     ...answer.headers,
     ...(answer.allow === undefined ? {} : { allow: answer.allow }),
     // What a request carries as its body is not read.
@@ -130,18 +128,22 @@ async function respond(request: IncomingMessage, response: ServerResponse, optio
   response.end(request.method === 'HEAD' ? undefined : answer.body)
 }
 
-/** As a program sends it, or a browser: as a password, whatever the user. Compared by hashes: in the same time whatever differs. */
-export function isToken(authorization: string | undefined, token: string | undefined): boolean {
-  const [, scheme = '', text] = /^(Bearer|Basic) +(\S+)$/iu.exec(authorization ?? '') ?? []
-  const given = scheme.toLowerCase() === 'basic' ? passwordOf(text) : text
-  if (given === undefined || given === '' || token === undefined) return false
-  const [a, b] = [given, token].map((text) => createHash('sha256').update(text).digest()) as [Buffer, Buffer]
-  return timingSafeEqual(a, b)
-}
-
-function passwordOf(credentials = ''): string {
-  const text = Buffer.from(credentials, 'base64').toString('utf8')
-  return text.slice(text.indexOf(':') + 1)
+function questionOf(
+  { method = 'GET', headers, socket }: IncomingMessage,
+  path: string,
+  url: string,
+  token: string | undefined,
+): Question {
+  const { origin, host, authorization } = headers
+  return {
+    ...{ method, path, query: new URLSearchParams(url.slice(path.length)), origin, host },
+    peer: socket.remoteAddress ?? '',
+    dialled: socket.localAddress ?? '',
+    isForwarded: FORWARDED_HEADERS.some((name) => headers[name] !== undefined),
+    givesToken: authorization !== undefined,
+    hasToken: isToken(authorization, token),
+    hasTokenFile: token !== undefined,
+  }
 }
 
 /** The path alone; a query is allowed on every page (cache busters), and means something to few. */

@@ -22,3 +22,13 @@ test('a web page whose own name points here may not either', () => {
     assert.match(loopbackFault({ peer: '127.0.0.1', host }) ?? '', /by address or as localhost/, host)
   }
 })
+
+test('what a service mesh lets in comes from this machine, and asks for another address of it: it may not', () => {
+  for (const dialled of ['10.244.0.7', '::ffff:10.244.0.7', 'fd00::7']) {
+    assert.match(loopbackFault({ peer: '127.0.0.6', dialled, host: '127.0.0.1' }) ?? '', /through a proxy/, dialled)
+  }
+  for (const dialled of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
+    assert.equal(loopbackFault({ peer: '127.0.0.1', dialled, host: 'localhost' }), undefined)
+    assert.match(loopbackFault({ peer: '127.0.0.1', dialled, host: 'localhost', isForwarded: true }) ?? '', /proxy/)
+  }
+})
