@@ -6,7 +6,8 @@ import { adviceText } from '../explain/advice-text.ts'
 import { adviceYaml } from '../explain/advice-yaml.ts'
 import { type PolicyDocument, policyOf } from '../explain/policy-document.ts'
 import type { Observation } from '../observe/observation.ts'
-import { AdminFault, askSluice, parseAdmin } from './ask-sluice.ts'
+import { type AskFlags, placeOf, withAskFlags } from './ask-flags.ts'
+import { AdminFault, askSluice } from './ask-sluice.ts'
 import { EXIT_FAILURE, EXIT_OK, type Finish } from './exit-code.ts'
 import { formatDuration } from './format.ts'
 import { textWidth } from './question-flags.ts'
@@ -27,8 +28,7 @@ through. The sluice has to have observed for ${ADVICE_OBSERVED_MIN_MS / 1000} s,
 anything meanwhile.
 `
 
-interface AdviseFlags {
-  readonly admin?: string
+interface AdviseFlags extends AskFlags {
   readonly headroom: number
   readonly force: boolean
   readonly json?: boolean
@@ -37,9 +37,8 @@ interface AdviseFlags {
 
 /** Builds the command. */
 export function adviseCommand(terminal: Terminal, finish: Finish): Command {
-  return new Command('advise')
+  return withAskFlags(new Command('advise'))
     .description('propose limits from what a running sluice has observed of its clients')
-    .option('--admin <host:port>', 'where its admin pages are (default: 127.0.0.1:9404)', parseAdmin)
     .addOption(
       new Option('--headroom <percent>', 'how much a limit is over what was seen')
         .argParser(parseHeadroom)
@@ -54,8 +53,9 @@ export function adviseCommand(terminal: Terminal, finish: Finish): Command {
 
 async function advise(flags: AdviseFlags, terminal: Terminal): Promise<number> {
   try {
-    const observation = (await askSluice(flags.admin, '/api/observed', 'observedMs')) as unknown as Observation
-    const document = (await askSluice(flags.admin, '/api/policy', 'policy')) as unknown as PolicyDocument
+    const place = placeOf(flags)
+    const observation = (await askSluice(place, '/api/observed', 'observedMs')) as unknown as Observation
+    const document = (await askSluice(place, '/api/policy', 'policy')) as unknown as PolicyDocument
     const advice = adviseFrom(observation, policyOf(document.inForce), flags.headroom)
     const fault = tooLittle(advice, flags)
     if (fault !== undefined) throw new AdminFault(fault)

@@ -28,19 +28,23 @@ export function parseAdmin(written: string): string {
   return text
 }
 
+/** Where a sluice is asked. */
+export interface AdminPlace {
+  /** HOST:PORT. */
+  readonly address: string
+  /** Opens the pages of a sluice on another machine. */
+  readonly token: string | undefined
+}
+
 /**
  * Asks one page and returns what its JSON says.
- * @param admin HOST:PORT; the default address if undefined
  * @param key what every answer of this page has: others are of something else that listens there
- * @param token opens the pages of a sluice on another machine
  */
 export async function askSluice(
-  admin: string | undefined,
+  { address, token }: AdminPlace,
   path: string,
   key: string,
-  token?: string,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const address = admin ?? DEFAULT_ADDRESS
   const { status, body } = await fetchText(address, path, token)
   if (status !== 200) throw new AdminFault(refusal(address, path, status, body))
   const answer = parseObject(body)

@@ -11,7 +11,8 @@ import { questionQuery } from '../explain/question.ts'
 import { shown } from '../explain/words.ts'
 import { behaviourOf } from '../policy/client-libraries.ts'
 import { PolicySet } from '../policy/policy-set.ts'
-import { AdminFault, askSluice, parseAdmin } from './ask-sluice.ts'
+import { type AskFlags, placeOf, withAskFlags } from './ask-flags.ts'
+import { AdminFault, type AdminPlace, askSluice } from './ask-sluice.ts'
 import { EXIT_DIFFERENT, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
 import { parseApi, parseLabel, textWidth } from './question-flags.ts'
 import { readConfig } from './read-config.ts'
@@ -28,20 +29,20 @@ Examples:
 The exit code is 0 when nothing differs, 1 when something does, 2 when a file is wrong or the sluice cannot be asked.
 `
 
-interface DiffFlags extends Partial<Question> {
+interface DiffFlags extends Partial<Question>, AskFlags {
   readonly running?: boolean
-  readonly admin?: string
   readonly label?: Readonly<Record<string, string>>
   readonly json?: boolean
 }
 
 /** Builds the command. */
 export function diffCommand(terminal: Terminal, finish: Finish): Command {
-  return new Command('diff')
-    .description('say what differs between two configurations: new, gone, stricter, looser, and for whom')
-    .argument('<files...>', 'OLD and NEW; with --running NEW alone')
-    .option('--running', 'compare with the quotas of a running sluice')
-    .option('--admin <host:port>', 'where its admin pages are (default: 127.0.0.1:9404)', parseAdmin)
+  return withAskFlags(
+    new Command('diff')
+      .description('say what differs between two configurations: new, gone, stricter, looser, and for whom')
+      .argument('<files...>', 'OLD and NEW; with --running NEW alone')
+      .option('--running', 'compare with the quotas of a running sluice'),
+  )
     .option('--client-id <id>', 'say what this client will notice')
     .option('--principal <user>', 'its SASL user')
     .option('--group <id>', 'its consumer group')
@@ -55,7 +56,7 @@ export function diffCommand(terminal: Terminal, finish: Finish): Command {
 }
 
 async function diff(files: readonly string[], flags: DiffFlags, terminal: Terminal): Promise<number> {
-  const running = flags.running ?? flags.admin !== undefined
+  const running = flags.running ?? (flags.admin !== undefined || flags.tokenFile !== undefined)
   if (files.length !== (running ? 1 : 2)) {
     const wanted = running ? 'With --running give one file: the new one' : 'Give two files: the old one and the new one'
     terminal.err(`${wanted}, not ${files.length}.\n`)
@@ -78,10 +79,11 @@ function diffFiles(oldPath: string, newPath: string, flags: DiffFlags, terminal:
 
 async function diffRunning(path: string, flags: DiffFlags, terminal: Terminal): Promise<number> {
   const after = readConfig({ config: path }, {})
-  const { policy } = (await askSluice(flags.admin, '/api/policy', 'policy')) as unknown as PolicyDocument
+  const place = placeOf(flags)
+  const { policy } = (await askSluice(place, '/api/policy', 'policy')) as unknown as PolicyDocument
   const before = policyOf(policy)
   const question = questionOf(flags)
-  const known = question === undefined ? undefined : await asSeen(question, flags.admin)
+  const known = question === undefined ? undefined : await asSeen(question, place)
   const client = clientDifference(before, after, known?.question, known?.seen)
   return print(comparePolicies(before, after), client, flags, terminal)
 }
@@ -121,6 +123,7 @@ function otherSections(before: Config, after: Config): string[] {
 function questionOf({
   running: _running,
   admin: _admin,
+  tokenFile: _tokenFile,
   json: _json,
   label,
   clientId,
@@ -132,9 +135,9 @@ function questionOf({
 /** With the library, user, group and requests that the running sluice has seen of the client. */
 async function asSeen(
   question: Question,
-  admin: string | undefined,
+  place: AdminPlace,
 ): Promise<{ readonly question: Question; readonly seen: SeenClient | undefined }> {
-  const answer = await askSluice(admin, `/api/explain?${questionQuery(question)}`, 'client')
+  const answer = await askSluice(place, `/api/explain?${questionQuery(question)}`, 'client')
   const { client, seen } = answer as unknown as Explanation
   const { software, principal, group } = client
   return { question: { ...question, software, principal, group }, seen }

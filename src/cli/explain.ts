@@ -7,7 +7,8 @@ import { explanationText } from '../explain/explanation-text.ts'
 import { questionQuery } from '../explain/question.ts'
 import { behaviourOf } from '../policy/client-libraries.ts'
 import { PolicySet } from '../policy/policy-set.ts'
-import { AdminFault, askSluice, parseAdmin } from './ask-sluice.ts'
+import { type AskFlags, placeOf, withAskFlags } from './ask-flags.ts'
+import { AdminFault, type AdminPlace, askSluice } from './ask-sluice.ts'
 import { clientsText, type KnownClients } from './clients-text.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
 import { parseApi, parseLabel, textWidth } from './question-flags.ts'
@@ -26,9 +27,8 @@ Library, user and group are taken from what the running sluice has seen, unless 
 Fetch and connections are explained.
 `
 
-interface ExplainFlags {
+interface ExplainFlags extends AskFlags {
   readonly config?: string
-  readonly admin?: string
   readonly clientId?: string
   readonly principal?: string
   readonly group?: string
@@ -44,14 +44,12 @@ interface ExplainFlags {
 
 /** Builds the command. */
 export function explainCommand(terminal: Terminal, finish: Finish): Command {
-  return new Command('explain')
-    .description('say which quotas apply to a client, why, and what it will experience')
-    .addOption(new Option('--config <file>', 'explain a configuration file').conflicts('admin'))
-    .option(
-      '--admin <host:port>',
-      'explain the sluice whose admin pages are there (default: 127.0.0.1:9404)',
-      parseAdmin,
-    )
+  return withAskFlags(
+    new Command('explain')
+      .description('say which quotas apply to a client, why, and what it will experience')
+      .addOption(new Option('--config <file>', 'explain a configuration file').conflicts(['admin', 'tokenFile'])),
+    'explain the sluice whose admin pages are there',
+  )
     .option('--client-id <id>', 'client.id of the client')
     .option('--principal <user>', 'its SASL user')
     .option('--group <id>', 'its consumer group')
@@ -77,9 +75,10 @@ async function explain(flags: ExplainFlags, terminal: Terminal): Promise<number>
     return print(explainFile(config, { ...questionOf(flags), clientId }), json, terminal)
   }
   try {
-    if (clientId === undefined) return await askWhich(flags.admin, terminal)
+    const place = placeOf(flags)
+    if (clientId === undefined) return await askWhich(place, terminal)
     const query = questionQuery({ ...questionOf(flags), clientId })
-    const answer = await askSluice(flags.admin, `/api/explain?${query}`, 'requests')
+    const answer = await askSluice(place, `/api/explain?${query}`, 'requests')
     return print(answer as unknown as Explanation, json, terminal)
   } catch (error) {
     if (!(error instanceof AdminFault)) throw error
@@ -92,6 +91,7 @@ function questionOf({
   label,
   config: _config,
   admin: _admin,
+  tokenFile: _tokenFile,
   json: _json,
   ...fields
 }: ExplainFlags): Omit<Question, 'clientId'> {
@@ -118,8 +118,8 @@ function print(explanation: Explanation, json: boolean, terminal: Terminal): num
   return EXIT_OK
 }
 
-async function askWhich(admin: string | undefined, terminal: Terminal): Promise<number> {
-  const known = await askSluice(admin, '/api/explain', 'clients')
+async function askWhich(place: AdminPlace, terminal: Terminal): Promise<number> {
+  const known = await askSluice(place, '/api/explain', 'clients')
   terminal.err(clientsText(known as unknown as KnownClients))
   return EXIT_USAGE
 }

@@ -1,5 +1,4 @@
 /** `top`: who is limited, by which quota and how much, live in a terminal; elsewhere as plain text or JSON. */
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../config/units.ts'
@@ -8,7 +7,8 @@ import { naturalOrder, SORT_KEYS, type SortKey } from '../status/status-query.ts
 import { runLive } from '../top/live.ts'
 import { plainLines } from '../top/screen.ts'
 import { FIRST_STATE, queryOf, VIEWS, type View } from '../top/state.ts'
-import { AdminFault, askSluice, DEFAULT_ADDRESS, parseAdmin } from './ask-sluice.ts'
+import { type AskFlags, placeOf, withAskFlags } from './ask-flags.ts'
+import { AdminFault, askSluice, DEFAULT_ADDRESS } from './ask-sluice.ts'
 import { EXIT_FAILURE, EXIT_OK, type Finish } from './exit-code.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -29,11 +29,8 @@ const INTERVAL_MIN_MS = 200
 /** Clients that are printed where nobody can scroll. */
 const PLAIN_CLIENTS = 50
 const PLAIN_COLUMNS = 160
-const TOKEN_BYTES_MAX = 4_096
 
-interface TopFlags {
-  readonly admin?: string
-  readonly tokenFile?: string
+interface TopFlags extends AskFlags {
   readonly view: View
   readonly sort: SortKey
   readonly reverse?: boolean
@@ -46,10 +43,8 @@ interface TopFlags {
 
 /** Builds the command. */
 export function topCommand(terminal: Terminal, finish: Finish): Command {
-  return new Command('top')
+  return withAskFlags(new Command('top'), 'the sluice whose admin pages are there')
     .description('show live who is limited, by which quota and how much')
-    .option('--admin <host:port>', 'the sluice whose admin pages are there (default: 127.0.0.1:9404)', parseAdmin)
-    .option('--token-file <file>', 'token of admin.tokenFile, for a sluice on another machine')
     .addOption(new Option('--view <view>', 'what is shown first').choices(VIEWS).default('clients'))
     .addOption(new Option('--sort <key>', 'order of clients').choices(SORT_KEYS).default('throttle'))
     .option('--reverse', 'the other way round')
@@ -86,10 +81,10 @@ async function top(flags: TopFlags, terminal: Terminal): Promise<number> {
 
 type Ask = (query: string) => Promise<StatusDocument>
 
-function askerOf({ admin, tokenFile }: TopFlags): Ask {
-  const token = tokenFile === undefined ? undefined : readToken(tokenFile)
+function askerOf(flags: TopFlags): Ask {
+  const place = placeOf(flags)
   return async (query) => {
-    const answer = await askSluice(admin, `/api/status?${query}`, 'counts', token)
+    const answer = await askSluice(place, `/api/status?${query}`, 'counts')
     return answer as unknown as StatusDocument
   }
 }
@@ -142,22 +137,6 @@ function stateOf({ view, sort, reverse = false, filter = '' }: TopFlags): typeof
 
 function addressOf({ admin = DEFAULT_ADDRESS }: TopFlags): string {
   return admin
-}
-
-function readToken(path: string): string {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new AdminFault(`--token-file ${path} cannot be read: ${(error as Error).message}`)
-  }
-  const token = text.trim()
-  if (token === '' || token.length > TOKEN_BYTES_MAX || /[^\x21-\x7e]/u.test(token)) {
-    throw new AdminFault(
-      `--token-file ${path} has no token: one line without spaces is expected, as in admin.tokenFile`,
-    )
-  }
-  return token
 }
 
 function parseInterval(text: string): number {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -126,20 +126,6 @@ describe('without a terminal', () => {
     assert.equal(await ended, 0)
     for (const line of lines) assert.deepEqual(JSON.parse(line), STATUS)
     assert.match(own.last?.url ?? '', /top=3/)
-  })
-
-  test('the token of a file goes along', async (t) => {
-    const { admin, asked } = await pages(t)
-    const file = join(directory, 'token')
-    writeFileSync(file, 'abc.def\n')
-    await cli(['top', '--admin', admin, '--token-file', file])
-    assert.equal(asked[0]?.headers.authorization, 'Bearer abc.def')
-    writeFileSync(file, 'two words\n')
-    assert.match(
-      await failing(['top', '--admin', admin, '--token-file', file], 1),
-      /has no token: one line without spaces/,
-    )
-    assert.match(await failing(['top', '--admin', admin, '--token-file', join(directory, 'none')], 1), /cannot be read/)
   })
 
   test('nobody there is told with what mends it', async () => {
