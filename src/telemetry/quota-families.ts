@@ -59,25 +59,14 @@ export function bucketFamilies(buckets: () => ReadonlyMap<string, QuotaBuckets>)
 /** What was used of a quota, in each dimension that it limits or limited. */
 function usedSamples(quota: string, counts: QuotaCounts | undefined, quotas: readonly QuotaStatus[]): Sample[] {
   const limited = quotas.filter(({ name }) => name === quota).map(({ dimension }) => dimension)
-  const used = Object.entries(counts?.used ?? {}).filter(
-    ([dimension, value]) => value > 0 || limited.includes(dimension),
-  )
-  if (used.length === 0) return [{ labels: { quota }, value: 0 }]
-  return used.map(([dimension, value]) => ({
-    labels: used.length === 1 ? { quota } : { quota, dimension },
-    value,
-  }))
+  const used = Object.entries(counts?.used ?? {}).filter(([, value]) => value > 0)
+  const dimensions = new Set([...limited, ...used.map(([dimension]) => dimension)])
+  const values = new Map(used)
+  return [...dimensions].map((dimension) => ({ labels: { quota, dimension }, value: values.get(dimension) ?? 0 }))
 }
 
-/** A quota that limits several dimensions has a series for each, told apart by a label `dimension`; one alone needs none. */
 function limitSamples(quotas: readonly QuotaStatus[]): Sample[] {
-  const dimensionsOf = new Map<string, number>()
-  for (const { name } of quotas) dimensionsOf.set(name, (dimensionsOf.get(name) ?? 0) + 1)
-  return quotas.flatMap(({ name, dimension, limitPerSecond }) => {
-    if (limitPerSecond === null) return []
-    return {
-      labels: dimensionsOf.get(name) === 1 ? { quota: name } : { quota: name, dimension },
-      value: limitPerSecond,
-    }
-  })
+  return quotas.flatMap(({ name, dimension, limitPerSecond }) =>
+    limitPerSecond === null ? [] : [{ labels: { quota: name, dimension }, value: limitPerSecond }],
+  )
 }

@@ -91,7 +91,7 @@ describe('run', () => {
     assert.equal(ready.status, 503)
     assert.match(await ready.text(), /127\.0\.0\.1:1/)
     const metrics = await (await fetch(`${admin}/metrics`)).text()
-    assert.match(metrics, /^sluice_quota_limit\{quota="produce-rate"\} 5000000$/m)
+    assert.match(metrics, /^sluice_quota_limit\{quota="produce-rate",dimension="produceBytes"\} 5000000$/m)
     assert.match(metrics, /^sluice_config_valid 1$/m)
     run.child.kill('SIGTERM')
     assert.equal(await run.exited, 0)
@@ -115,7 +115,7 @@ describe('run', () => {
     const run = start('--config', file, '--no-watch')
     const admin = String((await run.line(/^listening on /))['admin'])
     const metrics = async (): Promise<string> => (await fetch(`${admin}/metrics`)).text()
-    assert.match(await metrics(), /sluice_quota_limit\{quota="first"\} 1000000$/m)
+    assert.match(await metrics(), /sluice_quota_limit\{quota="first",dimension="produceBytes"\} 1000000$/m)
 
     write('quotas: [{ name: second, limit: { produceBytes: 2 bananas } }]\n')
     run.child.kill('SIGHUP')
@@ -123,15 +123,15 @@ describe('run', () => {
     const bad = await metrics()
     assert.match(bad, /^sluice_config_valid 0$/m)
     assert.match(bad, /^sluice_config_reloads_total\{result="failed"\} 1$/m)
-    assert.match(bad, /sluice_quota_limit\{quota="first"\} 1000000$/m)
+    assert.match(bad, /sluice_quota_limit\{quota="first",dimension="produceBytes"\} 1000000$/m)
 
     write('quotas: [{ name: second, limit: { produceBytes: 2 MB/s } }]\n')
     run.child.kill('SIGHUP')
     await run.line(/^configuration reloaded/)
     const good = await metrics()
     assert.match(good, /^sluice_config_valid 1$/m)
-    assert.match(good, /sluice_quota_limit\{quota="second"\} 2000000$/m)
-    assert.doesNotMatch(good, /sluice_quota_limit\{quota="first"\}/)
+    assert.match(good, /sluice_quota_limit\{quota="second",dimension="produceBytes"\} 2000000$/m)
+    assert.doesNotMatch(good, /sluice_quota_limit\{quota="first"/)
   })
 
   test('takes a change of its file at once, keeps what it has when the file is bad, and says so on /readyz', async () => {
@@ -190,7 +190,10 @@ describe('run', () => {
     )
     writeFileSync(file, 'labels: { app: other }\n')
     assert.deepEqual((await post())[0], 422, 'labels need a restart')
-    assert.match(await (await fetch(`${admin}/metrics`)).text(), /sluice_quota_limit\{quota="q"\} 5$/m)
+    assert.match(
+      await (await fetch(`${admin}/metrics`)).text(),
+      /sluice_quota_limit\{quota="q",dimension="requests"\} 5$/m,
+    )
   })
 
   test('has nothing to reload without a file', async () => {

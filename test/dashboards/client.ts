@@ -1,6 +1,6 @@
 /** One client: who it is, what it produces and fetches, what throttling costs it, its group and its lag. */
 import type { DashboardSpec, Row } from './dashboard.ts'
-import { lines, stat, table } from './panels.ts'
+import { lines, STAT_HEIGHT, stat, table } from './panels.ts'
 import { of, quantile, rate, sumBy } from './queries.ts'
 
 const CLIENT = 'client_id="$client"'
@@ -11,7 +11,7 @@ const WHO: Row = {
   panels: [
     table(
       {
-        ...{ title: 'Library and user', unit: 'short', width: 12 },
+        ...{ title: 'Library and user', unit: 'short', height: STAT_HEIGHT },
         description:
           'As it names itself. Several rows: several programs share the client id, and its limit. An empty library is an old one, which is held most carefully.',
       },
@@ -31,7 +31,7 @@ const WHO: Row = {
       {
         ...{ title: 'Throttled', unit: 'percentunit', width: 4, warnAt: 0.5, alarmAt: 0.9 },
         description:
-          'Part of the time that its buckets are in debt. 100 %: it wants more than its limit all the time; explain says which limit.',
+          'Part of the time that its buckets are in debt, added up. 100 %: it wants more than one of its limits all the time, 200 %: more than two; explain says which.',
       },
       [`max(${rate('sluice_client_throttle_seconds_total', CLIENT)})`, 'of the time'],
     ),

@@ -46,7 +46,7 @@ const NOW: Row = {
       {
         ...{ title: 'Throttled', unit: 's', warnAt: 1 },
         description:
-          'Seconds of delay that quotas give in each second, those that only observe included. 1: one bucket is in debt all the time.',
+          'Seconds of delay that quotas give in each second, those that only observe included. 1: one bucket is in debt all the time. Far more than there are clients: requests that cannot be held long enough, see Below the floor on the dashboard Quotas.',
       },
       [`sum(${rate('sluice_throttle_seconds_total')})`, 'delay in a second'],
     ),

@@ -50,6 +50,8 @@ export interface PanelText {
   /** In Grafana's words: `Bps`, `s`, `short`, `percentunit` … */
   readonly unit: string
   readonly width?: number
+  /** Where it stands beside panels that are higher, or lower, than its kind. */
+  readonly height?: number
 }
 
 export interface LinesOptions extends PanelText {
@@ -79,20 +81,20 @@ const COLOURS: Readonly<Record<string, string>> = {
 const GOOD = 'green'
 const WARNING = 'orange'
 const ALARM = 'red'
-const LINES_HEIGHT = 8
-const STAT_HEIGHT = 4
+export const LINES_HEIGHT = 8
+export const STAT_HEIGHT = 4
 /** Finest resolution: a scrape every 15 s shows nothing finer. */
 const STEP_MIN = '15s'
 
 /** Series over time. */
 export function lines(options: LinesOptions, ...queries: readonly Query[]): Builder<Panel> {
-  const { title, description, unit, width = 12, stacked = false, warnAt, alarmAt } = options
+  const { title, description, unit, width = 12, height = LINES_HEIGHT, stacked = false, warnAt, alarmAt } = options
   const panel = new LinesBuilder()
     .title(title)
     .description(description)
     .datasource(DATA_SOURCE)
     .unit(unit)
-    .height(LINES_HEIGHT)
+    .height(height)
     .span(width)
     .interval(STEP_MIN)
     .min(0)
@@ -114,13 +116,13 @@ export function lines(options: LinesOptions, ...queries: readonly Query[]): Buil
 
 /** One number, now, with its course behind it. */
 export function stat(options: StatOptions, ...queries: readonly Query[]): Builder<Panel> {
-  const { title, description, unit, width = 4 } = options
+  const { title, description, unit, width = 4, height = STAT_HEIGHT } = options
   return new StatBuilder()
     .title(title)
     .description(description)
     .datasource(DATA_SOURCE)
     .unit(unit)
-    .height(STAT_HEIGHT)
+    .height(height)
     .span(width)
     .interval(STEP_MIN)
     .graphMode(BigValueGraphMode.Area)
@@ -132,7 +134,7 @@ export function stat(options: StatOptions, ...queries: readonly Query[]): Builde
 
 /** 1 or 0 over time, in words. */
 export function states(options: PanelText, words: Readonly<Record<'1' | '0', string>>, query: Query): Builder<Panel> {
-  const { title, description, unit, width = 12 } = options
+  const { title, description, unit, width = 12, height = LINES_HEIGHT } = options
   const mapping: ValueMapping = {
     type: MappingType.ValueToText,
     options: { '1': { text: words[1], color: GOOD }, '0': { text: words[0], color: ALARM } },
@@ -142,7 +144,7 @@ export function states(options: PanelText, words: Readonly<Record<'1' | '0', str
     .description(description)
     .datasource(DATA_SOURCE)
     .unit(unit)
-    .height(LINES_HEIGHT)
+    .height(height)
     .span(width)
     .interval(STEP_MIN)
     .mappings([mapping])
@@ -161,13 +163,13 @@ export interface Column {
 
 /** The newest values, a row for each set of labels; labels that no column names are left out. */
 export function table(options: PanelText, columns: readonly Column[], ...queries: readonly Query[]): Builder<Panel> {
-  const { title, description, unit, width = 12 } = options
+  const { title, description, unit, width = 12, height = LINES_HEIGHT } = options
   const panel = new TableBuilder()
     .title(title)
     .description(description)
     .datasource(DATA_SOURCE)
     .unit(unit)
-    .height(LINES_HEIGHT)
+    .height(height)
     .span(width)
     .interval(STEP_MIN)
     .targets(queries.map(instant))

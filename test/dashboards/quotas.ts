@@ -1,6 +1,6 @@
 /** Quotas: how much of each is used, whom it delays, and whether it can be kept. */
 import type { DashboardSpec, Row } from './dashboard.ts'
-import { lines, stat, table } from './panels.ts'
+import { LINES_HEIGHT, lines, stat, table } from './panels.ts'
 import { of, orZero, rate, sumBy } from './queries.ts'
 
 const QUOTA = 'quota=~"$quota"'
@@ -23,14 +23,14 @@ const NOW: Row = {
     ),
     stat(
       {
-        ...{ title: 'In debt', unit: 'short', width: 4, warnAt: 1 },
+        ...{ title: 'In debt', unit: 'short', height: LINES_HEIGHT, warnAt: 1 },
         description: 'Quotas of which a bucket is in debt now: somebody waits.',
       },
       [orZero(`count(${of('sluice_bucket_debt_seconds', QUOTA)} > 0)`), 'quotas'],
     ),
     stat(
       {
-        ...{ title: 'Below the floor', unit: 'reqps', width: 4, warnAt: 0.001 },
+        ...{ title: 'Below the floor', unit: 'reqps', height: LINES_HEIGHT, warnAt: 0.001 },
         description:
           'Requests let go early because holding them longer would break the client. Make its requests smaller, or the limit larger (SluiceFloorExceeded).',
       },
@@ -38,7 +38,7 @@ const NOW: Row = {
     ),
     stat(
       {
-        ...{ title: 'Refused', unit: 'reqps', width: 4, warnAt: 0.1 },
+        ...{ title: 'Refused', unit: 'reqps', height: LINES_HEIGHT, warnAt: 0.1 },
         description:
           'Connections closed and topics refused by a quota (SluiceQuotaRefusals); the audit log says whose.',
       },

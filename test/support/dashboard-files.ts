@@ -9,7 +9,25 @@ export interface PanelFile {
   readonly description?: string
   readonly datasource?: { readonly type: string; readonly uid: string }
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
-  readonly fieldConfig?: { readonly defaults: { readonly unit?: string } }
+  readonly fieldConfig?: {
+    readonly defaults: {
+      readonly unit?: string
+      readonly thresholds?: { readonly steps: readonly { readonly value: number | null; readonly color: string }[] }
+      readonly mappings?: readonly { readonly options: Readonly<Record<string, { text: string; color: string }>> }[]
+      readonly custom?: { readonly thresholdsStyle?: object; readonly stacking?: { readonly mode: string } }
+    }
+    readonly overrides: readonly {
+      readonly matcher: { readonly id: string; readonly options: string }
+      readonly properties: readonly { readonly id: string; readonly value: unknown }[]
+    }[]
+  }
+  readonly transformations?: readonly {
+    readonly id: string
+    readonly options: {
+      readonly indexByName?: Readonly<Record<string, number>>
+      readonly renameByName?: Readonly<Record<string, string>>
+    }
+  }[]
   readonly targets?: readonly { readonly refId: string; readonly expr: string; readonly legendFormat: string }[]
 }
 

@@ -134,7 +134,9 @@ describe('quotas', () => {
       'sluice_throttled_requests_total{quota="producers",action="refused"} 0',
       'sluice_throttled_requests_total{quota="producers",action="observed"} 0',
     ])
-    assert.deepEqual(await samples(metrics, 'sluice_quota_limit'), ['sluice_quota_limit{quota="producers"} 5000000'])
+    assert.deepEqual(await samples(metrics, 'sluice_quota_limit'), [
+      'sluice_quota_limit{quota="producers",dimension="produceBytes"} 5000000',
+    ])
   })
 
   test('show what was done and charged', async () => {
@@ -158,7 +160,7 @@ describe('quotas', () => {
       'sluice_throttle_seconds_total{quota="producers"} 2.5',
     ])
     assert.deepEqual(await samples(metrics, 'sluice_quota_used_total'), [
-      'sluice_quota_used_total{quota="producers"} 12345',
+      'sluice_quota_used_total{quota="producers",dimension="produceBytes"} 12345',
     ])
     assert.deepEqual(await samples(metrics, 'sluice_quota_floor_exceeded_total'), [
       'sluice_quota_floor_exceeded_total{quota="producers"} 1',
@@ -178,10 +180,12 @@ describe('quotas', () => {
     counters.quota('gone').used.requests = 5
     const metrics = metricsOf(counters, [producers])
     assert.deepEqual(await samples(metrics, 'sluice_quota_used_total'), [
-      'sluice_quota_used_total{quota="producers"} 0',
-      'sluice_quota_used_total{quota="gone"} 5',
+      'sluice_quota_used_total{quota="producers",dimension="produceBytes"} 0',
+      'sluice_quota_used_total{quota="gone",dimension="requests"} 5',
     ])
-    assert.deepEqual(await samples(metrics, 'sluice_quota_limit'), ['sluice_quota_limit{quota="producers"} 5000000'])
+    assert.deepEqual(await samples(metrics, 'sluice_quota_limit'), [
+      'sluice_quota_limit{quota="producers",dimension="produceBytes"} 5000000',
+    ])
   })
 
   test('that limit bytes and requests show what was used of each', async () => {
@@ -198,7 +202,7 @@ describe('quotas', () => {
     const counters = new Counters()
     counters.quota('a"b\\c\nd').used.requests = 1
     assert.deepEqual(await samples(metricsOf(counters), 'sluice_quota_used_total'), [
-      'sluice_quota_used_total{quota="a\\"b\\\\c\\nd"} 1',
+      'sluice_quota_used_total{quota="a\\"b\\\\c\\nd",dimension="requests"} 1',
     ])
   })
 })

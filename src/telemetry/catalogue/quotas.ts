@@ -15,7 +15,8 @@ export const QUOTAS: Definitions = {
     labels: ['quota'],
     bounds: BY_QUOTA,
     source: 'by how much each charge prolonged the debt of its bucket',
-    caveat: 'The same whether the client was told to wait or was held (decision 7).',
+    caveat:
+      'The same whether the client was told to wait or was held (decision 7). A bucket that is always in debt gives one second in each; more come from requests that cannot be held long enough (`sluice_quota_floor_exceeded_total`).',
   },
   sluice_throttled_bytes_total: {
     type: 'counter',
@@ -30,7 +31,6 @@ export const QUOTAS: Definitions = {
     labels: ['quota', 'dimension'],
     bounds: `${BY_QUOTA} × what they limit`,
     source: 'what the charges came to',
-    caveat: 'Label `dimension` only where a quota limits several.',
   },
   sluice_quota_limit: {
     type: 'gauge',
@@ -38,7 +38,7 @@ export const QUOTAS: Definitions = {
     labels: ['quota', 'dimension'],
     bounds: 'quotas in force × what they limit',
     source: 'the configuration in force',
-    caveat: 'Label `dimension` only where a quota limits several. Overrides and ramps do not show here.',
+    caveat: 'Overrides and ramps do not show here.',
   },
   sluice_quota_floor_exceeded_total: {
     type: 'counter',

@@ -24,6 +24,11 @@ export interface Sample {
   readonly value: number
 }
 
+export interface RangeSeries {
+  readonly labels: Readonly<Record<string, string>>
+  readonly points: readonly (readonly [second: number, value: number])[]
+}
+
 export interface ActiveAlert {
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
@@ -95,6 +100,21 @@ export class Prometheus {
       `query?${new URLSearchParams({ query: expr })}`,
     )
     return result.map(({ metric, value }) => ({ labels: metric, value: Number(value[1]) }))
+  }
+
+  /** The query at every step, from one second to another. */
+  async queryRange(
+    expr: string,
+    { fromSecond, toSecond, stepSeconds }: { fromSecond: number; toSecond: number; stepSeconds: number },
+  ): Promise<RangeSeries[]> {
+    const asked = { query: expr, start: `${fromSecond}`, end: `${toSecond}`, step: `${stepSeconds}` }
+    const { result } = await this.#get<{ result: { metric: Record<string, string>; values: [number, string][] }[] }>(
+      `query_range?${new URLSearchParams(asked)}`,
+    )
+    return result.map(({ metric, values }) => ({
+      labels: metric,
+      points: values.map(([second, value]) => [second, Number(value)] as const),
+    }))
   }
 
   async alerts(): Promise<readonly ActiveAlert[]> {
