@@ -345,8 +345,17 @@ export const SCRAM_ITERATIONS_MAX = 65_536
 /** To ask a token endpoint: a login waits for it, and the client behind that. */
 export const TOKEN_TIMEOUT_MS = 5_000
 
+/** What a broker says of a login that it refuses goes into the log and to clients; of a stranger's words this much. */
+export const BROKER_WORDS_CHARS_MAX = 300
+
 /** Largest answer of a token endpoint; tokens with many claims are some kB. */
 export const TOKEN_ANSWER_BYTES_MAX = 131_072
+
+/** A token that a broker refuses is asked for anew, if it is older: not with each connection that fails. */
+export const TOKEN_REFUSED_AGE_MS = 10_000
+
+/** The longest that a token is kept, whatever its endpoint says. */
+export const TOKEN_LIFETIME_MAX_MS = 86_400_000
 
 /** How long a token is taken to live that does not say so. */
 export const TOKEN_LIFETIME_DEFAULT_MS = 300_000

@@ -120,10 +120,13 @@ const READ_FAULTS: Readonly<Record<string, string>> = {
 /** @throws RangeError */
 export function readSecret(path: string): string {
   try {
-    const { size } = statSync(path)
+    const stat = statSync(path)
+    const { size } = stat
+    // To read a pipe again would wait for whoever writes into it, and all traffic with us.
+    if (!stat.isFile() && !stat.isDirectory()) throw new RangeError(`${path} is a pipe or a device, not a file`)
     if (size > SECRET_FILE_BYTES_MAX)
       throw new RangeError(`${path} has ${size} bytes; at most ${SECRET_FILE_BYTES_MAX}`)
-    const text = readFileSync(path, 'utf8')
+    const text = readFileSync(path, 'utf8').replace(/^\ufeff/u, '') // some editors begin files with a mark
     if (text.trim() === '') throw new RangeError(`${path} is empty`)
     return text
   } catch (error) {
@@ -143,7 +146,7 @@ const PEM_FAULTS: Readonly<Record<string, string>> = {
   ERR_OSSL_BAD_PASSWORD_READ: 'keyFile is locked by a password; openssl pkey writes one without',
   ERR_MISSING_PASSPHRASE: 'keyFile is locked by a password; openssl pkey writes one without',
   ERR_OSSL_BAD_DECRYPT: 'keyFile is locked by a password; openssl pkey writes one without',
-  ERR_OSSL_UNSUPPORTED: 'keyFile is damaged, or a key of a kind that is not known',
+  ERR_OSSL_UNSUPPORTED: 'keyFile is damaged or cut off, or a key of a kind that is not known',
 }
 
 /** OpenSSL's own messages name places in its source; its codes say what is wrong. */

@@ -25,7 +25,7 @@ export async function logIn(connection: BrokerConnection, source: Credentials): 
     let step: SaslStep = login.start()
     while (step.kind !== 'done') {
       if (step.kind === 'derive') step = login.derived(await derive(step.derivation))
-      else step = login.receive(await authenticate(connection, step.token, credentials))
+      else step = login.receive(await authenticate(connection, step.token, credentials, source))
     }
   } catch (error) {
     if (error instanceof SaslError) throw new QueryError('refused', `the login as ${who}: ${error.message}`)
@@ -48,9 +48,13 @@ async function authenticate(
   connection: BrokerConnection,
   authBytes: Uint8Array,
   { user, mechanism }: SaslCredentials,
+  source: Credentials,
 ): Promise<Uint8Array> {
   const answer = await connection.request(API_KEY.SaslAuthenticate, AUTHENTICATE_VERSION, { authBytes })
   const fault = authenticateFault(answer, user === '' ? 'us' : user, mechanism)
-  if (fault !== undefined) throw new QueryError('refused', fault)
+  if (fault !== undefined) {
+    source.refused?.()
+    throw new QueryError('refused', fault)
+  }
   return answer['authBytes'] as Uint8Array
 }

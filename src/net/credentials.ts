@@ -1,4 +1,5 @@
 /** What we log in at the brokers with: a password, or a token out of a file or from a token endpoint. Contents change with their files. */
+import { TOKEN_REFUSED_AGE_MS } from '../bounds.ts'
 import type { UpstreamSasl } from '../config/security.ts'
 import type { SaslCredentials, SaslMechanism } from './sasl-login.ts'
 import { SaslError } from './sasl-login.ts'
@@ -36,6 +37,7 @@ export class EndpointCredentials implements Credentials {
   #secret = ''
   #ca: string | undefined
   #token: Token | undefined
+  #askedAtMs = 0
   #oldAtMs = 0
   #asking: Promise<Token> | undefined
 
@@ -60,11 +62,17 @@ export class EndpointCredentials implements Credentials {
     return { mechanism: this.mechanism, user: '', password: this.#token?.text ?? '' }
   }
 
+  /** Whoever signs tokens may have other keys by now. A new one that is refused as well is not at once asked for again. */
+  refused(): void {
+    if (this.#nowMs() - this.#askedAtMs >= TOKEN_REFUSED_AGE_MS) this.#token = undefined
+  }
+
   async #ask(): Promise<Token> {
     const askedAtMs = this.#nowMs()
     try {
       const token = await askToken({ ...this.#question, secret: this.#secret, ca: this.#ca })
       this.#token = token
+      this.#askedAtMs = askedAtMs
       this.#oldAtMs = askedAtMs + token.lifetimeMs * TOKEN_LIFE_PART
       return token
     } catch (error) {
@@ -74,9 +82,10 @@ export class EndpointCredentials implements Credentials {
   }
 }
 
-/** Without the end of the line that editors and echo put behind it. */
+/** Without the end of the line that editors and echo put behind it. @throws RangeError that shows nothing of it */
 export function secretOf(text: string): string {
-  const secret = text.replace(/\r?\n$/u, '')
+  const secret = text.replace(/(?:\r?\n)+$/u, '')
   if (secret === '') throw new RangeError('the file has nothing but an empty line')
+  if (/[\r\n]/u.test(secret)) throw new RangeError('the file has more than one line: which one is the secret?')
   return secret
 }

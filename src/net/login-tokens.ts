@@ -34,10 +34,12 @@ export class Logins implements LoginTokens {
 }
 
 class Exchange implements TokenExchange {
+  readonly #credentials: Credentials
   readonly #onStep: OnStep
   #login: SaslLogin | undefined
 
   constructor(credentials: Credentials, onStep: OnStep) {
+    this.#credentials = credentials
     this.#onStep = onStep
     void this.#run(async () => {
       this.#login = saslLogin(await credentials.current(), randomBytes(NONCE_BYTES).toString('base64'))
@@ -47,6 +49,10 @@ class Exchange implements TokenExchange {
 
   answer(token: Uint8Array): void {
     void this.#run(() => this.#login!.receive(token))
+  }
+
+  refused(): void {
+    this.#credentials.refused?.()
   }
 
   async #run(next: () => SaslStep | Promise<SaslStep>): Promise<void> {

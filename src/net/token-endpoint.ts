@@ -1,5 +1,11 @@
 /** Asks an OAuth 2 token endpoint for a token by client credentials (RFC 6749, 4.4). Whatever it answers is bounded and told without secrets. */
-import { TOKEN_ANSWER_BYTES_MAX, TOKEN_LIFETIME_DEFAULT_MS, TOKEN_TIMEOUT_MS } from '../bounds.ts'
+import {
+  TOKEN_ANSWER_BYTES_MAX,
+  TOKEN_LIFETIME_DEFAULT_MS,
+  TOKEN_LIFETIME_MAX_MS,
+  TOKEN_TIMEOUT_MS,
+} from '../bounds.ts'
+import { isTlsFault } from './broker-tls.ts'
 import { http, https } from './builtins.ts'
 
 export interface TokenQuestion {
@@ -24,15 +30,23 @@ export async function askToken(question: TokenQuestion): Promise<Token> {
   if (status !== 200) {
     const code = typeof answer['error'] === 'string' ? answer['error'] : ''
     const error = ERROR_CODE.test(code) && !code.includes(question.secret) ? `: ${code}` : ''
-    const hint = status === 401 || answer['error'] === 'invalid_client' ? '; check clientId and clientSecretFile' : ''
-    throw new RangeError(`the token endpoint ${host} answers ${status}${error}${hint}`)
+    throw new RangeError(`the token endpoint ${host} answers ${status}${error}${hintOf(status, answer['error'])}`)
   }
   const token = answer['access_token']
   if (typeof token !== 'string' || token === '') {
     throw new RangeError(`the token endpoint ${host} answers without an access_token; is it a token endpoint?`)
   }
   const seconds = Number(answer['expires_in'])
-  return { text: token, lifetimeMs: seconds > 0 ? seconds * 1000 : TOKEN_LIFETIME_DEFAULT_MS }
+  const lifetimeMs = seconds > 0 ? Math.min(seconds * 1000, TOKEN_LIFETIME_MAX_MS) : TOKEN_LIFETIME_DEFAULT_MS
+  return { text: token, lifetimeMs }
+}
+
+function hintOf(status: number, error: unknown): string {
+  // Not followed: the secret would go to wherever it says.
+  if (status >= 300 && status < 400) return ': it sends us elsewhere; give the address that it sends to in url'
+  if (status === 401 || error === 'invalid_client') return '; check clientId and clientSecretFile'
+  if (error === 'invalid_scope') return '; check scope'
+  return status === 404 || status === 405 ? '; is url that of a token endpoint?' : ''
 }
 
 /** One of RFC 6749, 5.2, or alike: what is no code may repeat what was asked with, secret and all. */
@@ -64,13 +78,8 @@ function post(question: TokenQuestion, host: string): Promise<{ readonly status:
       accept: 'application/json',
     },
   })
-  const failed = (error: Error): void => {
-    const why =
-      error.name === 'TimeoutError' || error.name === 'AbortError'
-        ? `no answer within ${TOKEN_TIMEOUT_MS / 1000} s`
-        : error.message
-    reject(new RangeError(`the token endpoint ${host} cannot be asked: ${why}`))
-  }
+  const failed = (error: Error): void =>
+    reject(new RangeError(`the token endpoint ${host} cannot be asked: ${whyNot(error)}`))
   asked.on('error', failed)
   asked.on('response', (response) => {
     const chunks: Buffer[] = []
@@ -86,6 +95,17 @@ function post(question: TokenQuestion, host: string): Promise<{ readonly status:
   })
   asked.end(body.toString())
   return promise
+}
+
+function whyNot(error: NodeJS.ErrnoException): string {
+  const { name, code, message } = error
+  if (name === 'TimeoutError' || name === 'AbortError') return `no answer within ${TOKEN_TIMEOUT_MS / 1000} s`
+  if (code === 'EPROTO') return 'it does not speak TLS, or no version of it in common with us; see url'
+  if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired'
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for other names than the one in url'
+  return isTlsFault(error) && code !== 'ECONNRESET'
+    ? `its certificate is not taken (${code}); give the authority that signed it in caFile of tokenEndpoint`
+    : message
 }
 
 function formEncoded(text: string): string {

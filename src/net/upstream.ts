@@ -14,6 +14,8 @@ export interface Credentials {
   readonly mechanism: SaslMechanism
   /** As they are now; a token may have to be asked for. @throws SaslError whose message is for the operator */
   current(): Promise<SaslCredentials>
+  /** A broker did not take them: what is kept of them may be of no use any more. */
+  refused?(): void
 }
 
 /** Without TLS and login. */

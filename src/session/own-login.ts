@@ -36,6 +36,8 @@ export type OnStep = (step: TokenStep, nowMs: number) => void
 /** One login under way: each answer of the broker brings one step. */
 export interface TokenExchange {
   answer(token: Uint8Array): void
+  /** The broker does not let us in by what it was told. */
+  refused(): void
 }
 
 /** Who makes the tokens, for every session. */
@@ -155,6 +157,7 @@ export class OwnLogin {
   #authenticated(answer: Struct, { user, mechanism }: LoginTokens, nowMs: number): void {
     const fault = authenticateFault(answer, user === '' ? 'us' : user, mechanism)
     if (fault !== undefined) {
+      this.#exchange?.refused()
       this.#fail(fault, nowMs, this.#isFirst)
       return
     }

@@ -3,20 +3,16 @@
  * stands in front of a fake broker. The names and passwords come from files.
  */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { API_KEY, decodeResponse, type Struct } from 'kafka-protocol-codec'
 import type { Config } from '../../src/config/config.ts'
 import type { UpstreamSasl } from '../../src/config/security.ts'
 import { formatVerifier } from '../../src/config/users-file.ts'
-import { EndpointCredentials } from '../../src/net/credentials.ts'
-import { SaslError } from '../../src/net/sasl-login.ts'
 import { verifierOf } from '../../src/net/user-verifier.ts'
 import { startFakeBroker } from '../support/fake-broker.ts'
 import { FAST, type RawClient } from '../support/net.ts'
 import { SecretFiles } from '../support/secret-files.ts'
+import { startTokenEndpoint } from '../support/token-endpoint.ts'
 import { waitFor } from '../support/wait.ts'
 import { type Scene, startScene } from './scene.ts'
 
@@ -183,40 +179,9 @@ test('a mechanism that the broker lacks is told with those that it has', async (
   )
 })
 
-interface Endpoint {
-  readonly url: string
-  /** Who asked, in the Authorization header, and what for. */
-  readonly asked: { authorization: string; body: string }[]
-  answer: { status: number; body: string }
-}
-
-async function startEndpoint(t: TestContext): Promise<Endpoint> {
-  const asked: Endpoint['asked'] = []
-  const server = createServer(async (request, response) => {
-    const body = (await request.toArray()).join('')
-    asked.push({ authorization: String(request.headers.authorization), body })
-    response.writeHead(endpoint.answer.status, { 'content-type': 'application/json' })
-    response.end(endpoint.answer.body)
-  })
-  server.listen({ host: '127.0.0.1', port: 0 })
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
-  const token = { access_token: 'aaa.bbb.ccc', expires_in: 100 }
-  const endpoint: Endpoint = {
-    url: `http://127.0.0.1:${port}/token`,
-    asked,
-    answer: { status: 200, body: JSON.stringify(token) },
-  }
-  return endpoint
-}
-
 test('OAUTHBEARER: the broker gets a token of the endpoint, and one token serves every login', async (t) => {
   const files = new SecretFiles(t)
-  const endpoint = await startEndpoint(t)
+  const endpoint = await startTokenEndpoint(t)
   const clientSecretFile = files.write('client-secret', 's e=cret\n')
   const broker = await startFakeBroker()
   const sasl: UpstreamSasl = {
@@ -239,38 +204,6 @@ test('OAUTHBEARER: the broker gets a token of the endpoint, and one token serves
     },
   ])
   assert.equal(JSON.stringify(scene.lines).includes('bbb'), false, 'a token in the log')
-})
-
-test('a token is renewed before it is old, and what an endpoint says instead of one is told', async (t) => {
-  const endpoint = await startEndpoint(t)
-  let nowMs = 0
-  const credentials = new EndpointCredentials({ url: endpoint.url, clientId: 'sluice', scope: undefined }, () => nowMs)
-  credentials.replace('secret', undefined)
-  await Promise.all([credentials.current(), credentials.current()])
-  nowMs = 79_999
-  assert.equal((await credentials.current()).password, 'aaa.bbb.ccc')
-  assert.equal(endpoint.asked.length, 1)
-  nowMs = 80_000
-  await credentials.current()
-  assert.equal(endpoint.asked.length, 2)
-  nowMs = 1e9
-  const cases: readonly (readonly [number, string, RegExp])[] = [
-    [
-      401,
-      '{"error":"invalid_client","error_description":"secret"}',
-      /answers 401: invalid_client; check clientId and clientSecretFile$/,
-    ],
-    [503, '<html>', /answers 503$/],
-    [200, '{}', /without an access_token/],
-    [200, 'x'.repeat(200_000), /more than 131072 bytes/],
-  ]
-  for (const [status, body, message] of cases) {
-    endpoint.answer = { status, body }
-    await assert.rejects(credentials.current(), (error: Error) => {
-      assert.match(error.message, message)
-      return error instanceof SaslError
-    })
-  }
 })
 
 test('clients are verified: the right password, a wrong one, none, and a file that changes', async (t) => {

@@ -220,7 +220,7 @@ const ourLogin: LoginTokens = {
   lifetimePart: () => 0.8,
   begin: (step) => {
     step({ kind: 'done' }, 0)
-    return { answer: () => undefined }
+    return { answer: () => undefined, refused: () => undefined }
   },
 }
 

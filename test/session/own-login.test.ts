@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { decodeRequest, decodeRequestHeader, encodeResponse, type Struct } from 'kafka-protocol-codec'
-import type { LoginTokens, OnStep } from '../../src/session/own-login.ts'
+import type { LoginTokens, OnStep, TokenExchange } from '../../src/session/own-login.ts'
 import { answer, bytesOf, concat, produce, produceAnswer, request } from '../support/frames.ts'
 import { Rig } from '../support/rig.ts'
 
@@ -20,7 +20,9 @@ class FakeTokens implements LoginTokens {
     return 0.8
   }
 
-  begin(step: OnStep): { answer(token: Uint8Array): void } {
+  refusals = 0
+
+  begin(step: OnStep): TokenExchange {
     this.logins++
     let sent = 0
     const next = (nowMs: number): void => {
@@ -30,6 +32,9 @@ class FakeTokens implements LoginTokens {
     }
     this.later.push(() => next(this.nowMs))
     return {
+      refused: () => {
+        this.refusals++
+      },
       answer: (token) => {
         this.received.push(Buffer.from(token).toString())
         this.later.push(() => next(this.nowMs))
@@ -124,6 +129,11 @@ describe('before the first request', () => {
     ],
     ['a listener without logins', (s) => s.reply({ errorCode: 34, mechanisms: [] }), /takes no login/],
     [
+      'a broker with much to say',
+      (s) => s.reply({ errorCode: 33, mechanisms: ['x'.repeat(30_000)] }),
+      /its mechanisms are x{300}…$/,
+    ],
+    [
       'a wrong password',
       (s) => {
         s.reply({ mechanisms: [] }).settle()
@@ -204,6 +214,24 @@ describe('before the session at the broker runs out', () => {
     assert.deepEqual(scene.rig.sentToBroker(), metadata(3))
     scene.rig.broker(metadataAnswer(3))
     assert.deepEqual(scene.rig.sentToClient(), metadataAnswer(3))
+  })
+
+  test('a later login that is refused ends the connection, behind the answers to what was asked before; what waited is not sent', () => {
+    const scene = established()
+    scene.rig.client(metadata(2))
+    assert.deepEqual(scene.rig.sentToBroker(), metadata(2))
+    scene.rig.pass(50_000).tick()
+    scene.expectAsked(17)
+    scene.rig.client(metadata(3))
+    scene.rig.broker(metadataAnswer(2))
+    assert.deepEqual(scene.rig.sentToClient(), metadataAnswer(2))
+    scene.reply({ mechanisms: [] }).settle()
+    scene.expectAsked(36)
+    scene.reply({ errorCode: 58, errorMessage: 'password changed', authBytes: NOTHING })
+    assert.equal(scene.rig.closed?.reason, 'broker_login_failed')
+    assert.match(scene.rig.closed?.detail ?? '', /password changed/)
+    assert.equal(scene.tokens.refusals, 1)
+    assert.deepEqual([scene.rig.sentToBroker(), scene.rig.sentToClient()], [NOTHING, NOTHING])
   })
 
   test('a client that leaves while we log in again leaves nothing behind', () => {
