@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { get, request } from 'node:http'
 import { mock, test } from 'node:test'
-import { API_KEY } from 'kafka-protocol-codec'
+import { API_KEY, type Struct } from 'kafka-protocol-codec'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
 import { type Line, type Scene, startScene } from '../net/scene.ts'
 import { FAST } from '../support/net.ts'
 import { rule } from '../support/rules.ts'
+import { scriptedBroker } from '../support/scripted-broker.ts'
 import { waitFor } from '../support/wait.ts'
 
 const ADMIN = { host: '127.0.0.1', port: 0 }
@@ -82,6 +83,36 @@ test('a page of /api that is denied: who, which page and why', async (t) => {
   assert.deepEqual([said['peer'], said['path']], ['127.0.0.1', '/api/policy'])
   assert.match(String(said['detail']), /by address or as localhost only/)
   assert.equal(await countOf(scene, said), 2, 'the second has no line of its own and is counted')
+})
+
+test("the cluster's own quotas, when they change: in the words of diff", async (t) => {
+  const limited = (bytesPerSecond: number): Struct => ({
+    entries: [
+      {
+        entity: [{ entityType: 'user', entityName: 'alice' }],
+        values: [{ key: 'producer_byte_rate', value: bytesPerSecond }],
+      },
+    ],
+  })
+  const answers = [limited(5_000_000), limited(4_000_000)]
+  const broker = await scriptedBroker(t, {
+    [API_KEY.DescribeClientQuotas]: () => (answers.length > 1 ? answers.shift() : answers[0]) ?? 'close',
+  })
+  const scene = await startScene(t, {
+    brokers: [],
+    bootstrap: [broker.address],
+    config: { followKafka: { intervalMs: 200, mode: 'enforce' } },
+  })
+  const [first, second] = await waitFor('both are in force', () => {
+    const said = scene.said('kafka_quotas')
+    return said.length >= 2 && said
+  })
+  for (const said of [first, second]) assert.deepEqual([said?.['audit'], said?.['trigger']], [true, 'followKafka'])
+  assert.match(JSON.stringify(first?.['added']), /produceBytes unlimited.*override 5 MB\/s for users alice/)
+  assert.match(
+    JSON.stringify(second?.['changed']),
+    /stricter; produceBytes 5 MB\/s → 4 MB\/s \(−20 %\) for users alice/,
+  )
 })
 
 test('a window of a schedule: in the words of diff', async (t) => {

@@ -7,8 +7,10 @@ import { startSluice } from '../../src/app.ts'
 import { ConfigError, loadConfig } from '../../src/config/config.ts'
 import { exposures } from '../../src/security.ts'
 import { collectingLogger } from '../net/scene.ts'
+import { type SluiceProcess, startProcess } from '../support/cli.ts'
 import { noSocketsLeft } from '../support/net.ts'
 import { SecretFiles } from '../support/secret-files.ts'
+import { waitFor } from '../support/wait.ts'
 
 test('every file that cannot be used is told at the start, with its key and without its content', async (t) => {
   const files = new SecretFiles(t)
@@ -71,6 +73,22 @@ test('every file that cannot be used is told at the start, with its key and with
     })
   }
   await noSocketsLeft()
+})
+
+test('a process that others reach says so in its log, as a warning for each thing; one on loopback does not', async (t) => {
+  const exposed = async (address: string): Promise<SluiceProcess['lines']> => {
+    const { lines } = await startProcess(t, ['--upstream', '127.0.0.1:1', '--listen', address])
+    await waitFor('it has started', () => lines.some(({ event }) => event === 'started'))
+    return lines.filter(({ event }) => event === 'exposed')
+  }
+  const said = await exposed('0.0.0.0:0')
+  assert.deepEqual(
+    said.map(({ level }) => level),
+    ['warn', 'warn'],
+  )
+  assert.match(String(said[0]?.['msg']), /^listen\.host 0\.0\.0\.0 can be reached from other machines, and without TLS/)
+  assert.match(String(said[1]?.['msg']), /we ask nobody who they are/)
+  assert.deepEqual(await exposed('127.0.0.1:0'), [])
 })
 
 test('an address that others reach is told of, with what mends it', () => {

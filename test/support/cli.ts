@@ -57,20 +57,25 @@ export interface SluiceProcess {
   readonly port: number
   /** HOST:PORT of its admin pages. */
   readonly admin: string
+  /** Lines of its log so far. */
+  readonly lines: readonly Readonly<Record<string, unknown>>[]
 }
 
 /** Starts `kafka-sluice run` on free ports; it ends with the test. */
 export async function startProcess(t: TestContext, args: readonly string[]): Promise<SluiceProcess> {
   const started = Promise.withResolvers<SluiceProcess>()
+  const lines: Record<string, string>[] = []
   const child = new LineProcess(
     process.execPath,
     ['-C', 'source', 'src/main.ts', 'run', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...args],
     {
       cwd: REPOSITORY,
       onLine: (line) => {
-        const { msg, listen, admin } = JSON.parse(line) as Record<string, string>
+        const said = JSON.parse(line) as Record<string, string>
+        lines.push(said)
+        const { msg, listen, admin } = said
         if (!msg?.startsWith('listening on ')) return
-        started.resolve({ port: Number(listen?.split(':').at(-1)), admin: String(admin).replace('http://', '') })
+        started.resolve({ port: Number(listen?.split(':').at(-1)), admin: String(admin).replace('http://', ''), lines })
       },
     },
   )
