@@ -1,5 +1,5 @@
 /** What keeps a pod and the sidecar apart: names and ports that both use, networks and files that cannot be. Each with what mends it. */
-import { annotation, type Settings } from './annotations.ts'
+import { annotation, INJECT_LABEL, type Settings } from './annotations.ts'
 import type { Container, Pod, Volume } from './pod.ts'
 import { containersOf } from './pod.ts'
 import type { Ports } from './sidecar.ts'
@@ -56,10 +56,14 @@ function portClashes({ name, ports }: Container, taken: Ports): string[] {
 
 function surroundings({ spec }: Pod, settings: Settings): string[] {
   const faults: string[] = []
-  if (spec.os?.name === 'windows') faults.push('the pod is for Windows, and the sidecar runs on Linux only')
+  const instead = `give the pod the label ${INJECT_LABEL}: "false"`
+  // `os` is rarely written; what brings pods to nodes of Windows is this label of theirs.
+  if (spec.os?.name === 'windows' || spec.nodeSelector?.['kubernetes.io/os'] === 'windows') {
+    faults.push(`the pod is for Windows, and the sidecar runs on Linux only: ${instead}`)
+  }
   if (spec.hostNetwork === true && settings.hostNetwork !== 'allow') {
     faults.push(
-      `the pod is on its node's network (hostNetwork), where every process of the node could use the sidecar and its credentials: allow that with the annotation ${annotation('hostNetwork')}: allow`,
+      `the pod is on its node's network (hostNetwork), where every process of the node could use the sidecar and its credentials: allow that with the annotation ${annotation('hostNetwork')}: allow, or ${instead}`,
     )
   }
   return faults

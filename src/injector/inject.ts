@@ -38,11 +38,15 @@ export type Outcome =
   | { readonly kind: 'unasked' | 'present' }
   | { readonly kind: 'refused'; readonly faults: readonly string[] }
 
+/** On pods of a file on their node: the kubelet has read it already, and what the API is told of such a pod changes nothing. */
+const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror'
+
 /** Decides. `isWanted`: its namespace asks for the sidecar in every pod that says nothing. */
 export function inject(pod: Pod, isWanted: boolean, injection: Injection): Outcome {
   const { labels, annotations } = pod.metadata ?? {}
   const label = labels?.[INJECT_LABEL]
   if (label === 'false' || (label === undefined && !isWanted)) return { kind: 'unasked' }
+  if (annotations?.[MIRROR_ANNOTATION] !== undefined) return { kind: 'unasked' }
   if (label !== undefined && label !== 'true') {
     return { kind: 'refused', faults: [`label ${INJECT_LABEL}: "${label}" is neither "true" nor "false"`] }
   }

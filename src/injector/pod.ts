@@ -52,6 +52,7 @@ export interface Pod extends Others {
     readonly hostNetwork?: boolean | undefined
     readonly shareProcessNamespace?: boolean | undefined
     readonly os?: { readonly name: string } | null | undefined
+    readonly nodeSelector?: Strings | null | undefined
   }
 }
 
@@ -84,6 +85,7 @@ export const podSchema: z.ZodType<Pod> = z.looseObject({
     hostNetwork: z.boolean().optional(),
     shareProcessNamespace: z.boolean().optional(),
     os: z.looseObject({ name: z.string() }).nullish(),
+    nodeSelector: strings,
   }),
 })
 

@@ -54,6 +54,12 @@ describe('who gets it', () => {
     })
   })
 
+  test('pods of files on a node do not: the kubelet would run them without', () => {
+    const { metadata, spec } = podOf()
+    const annotations = { ...metadata?.annotations, 'kubernetes.io/config.mirror': '0123' }
+    assert.deepEqual(inject({ metadata: { ...metadata, annotations }, spec }, true, PLAIN), { kind: 'unasked' })
+  })
+
   test('a second call changes nothing, whatever other webhooks did in between', () => {
     const { pod } = injected()
     assert.deepEqual(inject(pod, false, PLAIN), { kind: 'present' })
@@ -398,13 +404,22 @@ describe('what is refused', () => {
       'the network of the node',
       { spec: { containers: [{ name: 'app' }], hostNetwork: true } },
       [
-        "the pod is on its node's network (hostNetwork), where every process of the node could use the sidecar and its credentials: allow that with the annotation kafka-sluice.io/host-network: allow",
+        'the pod is on its node\'s network (hostNetwork), where every process of the node could use the sidecar and its credentials: allow that with the annotation kafka-sluice.io/host-network: allow, or give the pod the label kafka-sluice.io/inject: "false"',
       ],
     ],
     [
       'Windows',
       { spec: { containers: [{ name: 'app' }], os: { name: 'windows' } } },
-      ['the pod is for Windows, and the sidecar runs on Linux only'],
+      [
+        'the pod is for Windows, and the sidecar runs on Linux only: give the pod the label kafka-sluice.io/inject: "false"',
+      ],
+    ],
+    [
+      'nodes of Windows',
+      { spec: { containers: [{ name: 'app' }], nodeSelector: { 'kubernetes.io/os': 'windows' } } },
+      [
+        'the pod is for Windows, and the sidecar runs on Linux only: give the pod the label kafka-sluice.io/inject: "false"',
+      ],
     ],
     [
       'containers that are not there',

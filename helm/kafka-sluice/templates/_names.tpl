@@ -4,14 +4,14 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 52 characters, so that -injector and what controllers append still fit. */}}
+{{/* At most 49 characters: the longest that is made of it, the Service NAME-gateway-admin, has the 63 that a Service may have. */}}
 {{- define "kafka-sluice.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- .Values.fullnameOverride | trunc 49 | trimSuffix "-" -}}
 {{- else if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 49 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "kafka-sluice.name" .) | trunc 52 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name (include "kafka-sluice.name" .) | trunc 49 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -23,9 +23,9 @@
 {{- printf "%s-gateway" (include "kafka-sluice.fullname" .) -}}
 {{- end -}}
 
-{{/* Of objects that have no namespace. */}}
+{{/* Of objects that have no namespace: with the whole of the release's, or releases of two namespaces would share them. */}}
 {{- define "kafka-sluice.clusterName" -}}
-{{- printf "%s-%s" (include "kafka-sluice.injector.fullname" .) .Release.Namespace | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" (include "kafka-sluice.injector.fullname" .) .Release.Namespace -}}
 {{- end -}}
 
 {{- define "kafka-sluice.selectorLabels" -}}
