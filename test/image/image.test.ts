@@ -91,7 +91,7 @@ test('idle, read-only and without capabilities it is healthy within its bounds, 
   assert.equal((await fetch(`${it.adminUrl}/metrics`)).status, 200)
   const idleKib = await residentKib(Pid)
   assert.ok(idleKib <= IDLE_KIB_MAX, `${idleKib} KiB`)
-  assert.match(await it.container.exec('node', '/app/bin/kafka-sluice.js', 'health'), /^ready$/)
+  assert.match(await it.container.exec('kafka-sluice', 'health'), /^ready$/)
   const toldMs = Date.now()
   const { ExitCode, FinishedAt } = await it.container.stop()
   assert.equal(ExitCode, 0, await it.container.logs())
