@@ -11,7 +11,7 @@ import { waitFor } from '../support/wait.ts'
 import { Cluster, type KubeObject, NAMESPACE, podOf, sidecarsOf, WEBHOOKS } from './support/cluster.ts'
 import { controlPlaneMissing } from './support/control-plane.ts'
 
-const missing = controlPlaneMissing()
+const missing = await controlPlaneMissing()
 const skip = missing ?? false
 const cleanUps: (() => unknown)[] = []
 let cluster: Cluster

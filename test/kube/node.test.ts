@@ -3,53 +3,18 @@
  * sluice as Kubernetes leads it. Records are counted at the broker: none is lost, and none doubled, as the client is idempotent.
  */
 import assert from 'node:assert/strict'
-import { after, before, type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { SluiceMetrics } from '../support/sluice-metrics.ts'
 import { waitFor } from '../support/wait.ts'
-import { appOf, kubectl, type Log, type Pod, requireNode, sidecarOf } from './support/node.ts'
-import {
-  application,
-  metadataOf,
-  nodeName,
-  pod,
-  type Scene,
-  startScene,
-  stored,
-  topicFor,
-} from './support/node-scene.ts'
+import { appOf, kubectl, type Log, type Pod, sidecarOf } from './support/node.ts'
+import { onNode } from './support/node-file.ts'
+import { application, metadataOf, nodeName, pod, type Scene, stored, topicFor } from './support/node-scene.ts'
 
 const RECORD_BYTES = 1_000
 const SECOND_MS = 1_000
 /** The chart's own limit is 256Mi; each connection may fill buffers of a megabyte. */
 const FLOOD_CONNECTIONS = 100
 const FLOOD_SECONDS = 20
-
-let scene: Scene | undefined
-let skipReason = ''
-const cleanUps: (() => unknown)[] = []
-
-before(async () => {
-  const surroundings = {
-    signal: new AbortController().signal,
-    after: (cleanUp: () => unknown) => void cleanUps.unshift(cleanUp),
-    skip: (reason: string) => {
-      skipReason = reason
-    },
-  }
-  if (await requireNode(surroundings)) scene = await startScene(surroundings)
-})
-
-after(async () => {
-  for (const cleanUp of cleanUps) await cleanUp()
-})
-
-/** A test that needs the scene; skipped by name without. */
-function onNode(name: string, body: (it: Scene, context: TestContext) => Promise<void>): void {
-  test(name, { timeout: 600_000 }, async (context) => {
-    if (scene === undefined) context.skip(skipReason)
-    else await body(scene, context)
-  })
-}
 
 function annotationsFor({ kafka }: Scene, more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return { upstream: kafka.bootstrap, 'produce-rate': '1MB/s', ...more }

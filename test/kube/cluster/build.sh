@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# build.sh OUT: builds etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubectl (one program) and the kubelet from Go modules
-# into OUT. The first time about 15 minutes and 3 GB of memory, with warm caches one. Needs the Go that Kubernetes asks for.
+# build.sh OUT: builds etcd, kube-apiserver, kube-controller-manager, kube-proxy, kube-scheduler, kubectl (one program), the kubelet and
+# CoreDNS from Go modules into OUT. The first time about 15 minutes and 3 GB of memory, with warm caches one. Needs the Go that Kubernetes asks for.
 set -euo pipefail
 version=${KUBE_VERSION:-1.37.2}
 staging=0.${version#1.}
@@ -9,6 +9,7 @@ out=$(mkdir -p "$1" && cd "$1" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export CGO_ENABLED=0 GOFLAGS=-mod=mod
+. "$here/../go-module.sh"
 cp -r "$here/tools/." "$work"
 cd "$work"
 
@@ -31,5 +32,10 @@ for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
   flags="$flags -X $package.gitTreeState=clean -X $package.gitCommit=module"
 done
 go build -trimpath -ldflags "$flags" -o "$out/kubetest" .
-for name in etcd kube-apiserver kube-controller-manager kube-scheduler kubectl; do ln -sf kubetest "$out/$name"; done
+for name in etcd kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl; do ln -sf kubetest "$out/$name"; done
 go build -trimpath -ldflags "$flags" -o "$out/kubelet" ./kubelet
+
+mkdir dns && cd dns
+cp "$here/dns/main.go" .
+module_with github.com/coredns/coredns "v${COREDNS_VERSION:-1.15.0}"
+go build -trimpath -ldflags '-s -w' -o "$out/coredns" .

@@ -16,6 +16,8 @@ stop() { # stop NAME: waits for it; the API server lingers for open watches
   kill -9 "$pid"
 }
 
+stop coredns
+stop kube-proxy
 stop kubelet
 for task in $(containers tasks ls -q); do containers tasks kill -s 9 "$task"; done
 sleep 0.5
@@ -25,6 +27,9 @@ stop containerd
 awk -v dir="$dir/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r -n1 umount
 ip netns list | awk '/^cni-/ { print $1 }' | xargs -r -n1 ip netns del
 ip link del cni-sluice0 2>/dev/null
+for direction in -i -o; do iptables -D FORWARD $direction cni-sluice0 -j ACCEPT 2>/dev/null; done
+for family in ip ip6; do nft delete table $family kube-proxy 2>/dev/null; done
+ip route del "${KUBE_SERVICES:-10.98.0.0/24}" dev lo 2>/dev/null
 ip addr del 10.99.255.1/32 dev lo 2>/dev/null
 for cgroup in /sys/fs/cgroup/kubepods /sys/fs/cgroup/*/kubepods; do
   [ -d "$cgroup" ] && find "$cgroup" -depth -type d -exec rmdir {} \;

@@ -13,6 +13,7 @@ import { CHART, type Ran, tool } from '../../chart/helm.ts'
 import type { Surroundings } from '../../support/surroundings.ts'
 import { waitFor } from '../../support/wait.ts'
 import { type ControlPlane, controlPlane, SERVICE_ADDRESS } from './control-plane.ts'
+import { SLUICE_IMAGE } from './node.ts'
 
 export const NAMESPACE = 'sluice-system'
 const RELEASE = 'sluice'
@@ -29,6 +30,7 @@ export class Cluster {
   readonly plane: ControlPlane
   readonly #port: number
   readonly #credentials: string
+  readonly #namespaces: string[] = []
   /** What the injector of this process logs. */
   readonly lines: KubeObject[] = []
   injector: Injector | undefined
@@ -80,6 +82,7 @@ export class Cluster {
   /** A namespace with labels, in which pods may be created. */
   async namespace(name: string, labels: Readonly<Record<string, string>> = {}): Promise<string> {
     await this.ask(['apply', '-f', '-'], { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })
+    this.#namespaces.push(name)
     await waitFor(
       `${name} has its service account`,
       async () => (await this.kubectl(['get', 'serviceaccount', 'default', '-n', name])).code === 0,
@@ -93,12 +96,10 @@ export class Cluster {
 
   /** Installs the chart, or upgrades it, with the injector on. */
   async install(...values: readonly string[]): Promise<void> {
-    const image = process.env['SLUICE_TEST_IMAGE']?.split(':') ?? []
+    const [repository, tag] = SLUICE_IMAGE.split(':')
     const place = this.isOwn
       ? [`injector.service.clusterIP=${SERVICE_ADDRESS}`, `injector.service.port=${this.#port}`]
-      : image.length === 2
-        ? [`image.repository=${image[0]}`, `image.tag=${image[1]}`]
-        : []
+      : [`image.repository=${repository}`, `image.tag=${tag}`]
     const set = ['injector.enabled=true', 'injector.defaults.upstream=kafka.invalid:9092', ...place, ...values].flatMap(
       (value) => ['--set', value],
     )
@@ -150,8 +151,11 @@ export class Cluster {
   }
 
   async down(): Promise<void> {
-    if (this.isOwn) await this.injector?.stop()
-    else await this.ask(['scale', 'deployment', FULLNAME, '-n', NAMESPACE, '--replicas=0'])
+    if (this.isOwn) return this.injector?.stop()
+    await this.ask(['scale', 'deployment', FULLNAME, '-n', NAMESPACE, '--replicas=0'])
+    // Pods that were told to end go on answering for a while.
+    const injectors = ['pods', '-n', NAMESPACE, '-l', 'app.kubernetes.io/component=injector']
+    await waitFor('no replica is left', async () => (await this.get(...injectors))['items'].length === 0)
   }
 
   /** API servers notice a new configuration, or another caBundle, a moment later. */
@@ -166,7 +170,7 @@ export class Cluster {
 
   async #cleanUp(): Promise<void> {
     await this.helm(['uninstall', RELEASE, '-n', NAMESPACE, '--wait'])
-    await this.kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found'])
+    await this.kubectl(['delete', 'namespace', NAMESPACE, ...this.#namespaces, '--ignore-not-found'])
   }
 }
 

@@ -1,10 +1,10 @@
 /**
- * A Kubernetes API for tests: the cluster that KUBECONFIG names, or etcd, kube-apiserver and kube-controller-manager of $KUBE_BIN on this
- * machine's loopback, ready in some seconds. Services have addresses on loopback as well, so what a chart names as a Service is
+ * A Kubernetes API for tests: etcd, kube-apiserver and kube-controller-manager of $KUBE_BIN on this machine's loopback, ready in some
+ * seconds, or the cluster that KUBECONFIG names. Services have addresses on loopback as well, so what a chart names as a Service is
  * reached where a process of the test listens. There is no node: pods are created, and never run.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from '../../../src/demo/kafka/ports.ts'
@@ -18,6 +18,7 @@ const SERVICE_RANGE = '127.0.128.0/24'
 /** In the range; where a Service of the chart is told to be. */
 export const SERVICE_ADDRESS = '127.0.128.53'
 const STOP_MAX_MS = 20_000
+const PROGRAMS = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const
 
 export interface ControlPlane {
   readonly kubeconfig: string
@@ -29,18 +30,31 @@ export interface ControlPlane {
 }
 
 /** Why there is none here; undefined: there is. With SLUICE_REQUIRE_ALL it is an error. */
-export function controlPlaneMissing(): string | undefined {
-  if (process.env['KUBECONFIG'] !== undefined || process.env['KUBE_BIN'] !== undefined) return undefined
-  const why =
-    'needs Kubernetes: KUBECONFIG of a cluster, or KUBE_BIN, a folder with etcd, kube-apiserver, kube-controller-manager, kubectl and helm'
-  if (process.env['SLUICE_REQUIRE_ALL'] === '1') throw new Error(why)
+export async function controlPlaneMissing(): Promise<string | undefined> {
+  const why = await whatIsMissing()
+  if (why !== undefined && process.env['SLUICE_REQUIRE_ALL'] === '1') throw new Error(why)
   return why
+}
+
+async function whatIsMissing(): Promise<string | undefined> {
+  const { KUBE_BIN: bin, KUBECONFIG: given } = process.env
+  if (bin !== undefined) {
+    const absent = PROGRAMS.filter((name) => !existsSync(join(bin, name)))
+    return absent.length === 0 ? undefined : `KUBE_BIN has no ${absent.join(', ')} (test/kube/cluster/build.sh)`
+  }
+  if (given === undefined)
+    return 'needs Kubernetes: KUBE_BIN, a folder with its programs (test/kube/cluster/build.sh), or KUBECONFIG of a cluster'
+  const asked = runTool('kubectl', ['--kubeconfig', given, 'get', '--raw', '/readyz'])
+  return asked.then(
+    () => undefined,
+    (error: Error) => `the cluster of KUBECONFIG does not answer: ${error.message}`,
+  )
 }
 
 /** Starts one, or takes the one that is given. */
 export async function controlPlane(context: Pick<Surroundings, 'after'>): Promise<ControlPlane> {
-  const { KUBECONFIG: given, KUBE_BIN: bin = '' } = process.env
-  return given === undefined ? start(context, bin) : describe(given)
+  const { KUBECONFIG: given = '', KUBE_BIN: bin } = process.env
+  return bin === undefined ? describe(given) : start(context, bin)
 }
 
 async function describe(kubeconfig: string): Promise<ControlPlane> {

@@ -1,7 +1,6 @@
 /**
  * A real cluster, as KUBECONFIG names it, with a node that runs pods: kind, a real one, or the one that test/kube/cluster starts.
- * What pods run has to be on its node; where an application reaches this machine, and whether a Service's address is served, differ
- * from cluster to cluster and are said by variables.
+ * What pods run has to be on its node; where an application reaches this machine differs from cluster to cluster.
  */
 import { execFile } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
