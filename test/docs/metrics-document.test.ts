@@ -3,6 +3,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { CATALOGUE, CHAPTERS } from '../../src/telemetry/catalogue/index.ts'
+import { DASHBOARDS } from '../dashboards/dashboards.ts'
+import { allAlerts, allRules } from '../support/alert-rules.ts'
+import { readDashboard } from '../support/dashboard-files.ts'
+import { metricsIn } from '../support/prometheus-tools.ts'
 import { metricsDocument } from './metrics-document.ts'
 
 const written = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
@@ -26,4 +30,21 @@ test('queries name metrics that there are, and labels that they have', () => {
       assert.ok(definition.labels.includes(label), `${name} has no label ${label}`)
     }
   }
+})
+
+test('every alert and every panel stands at the metrics that it asks for, also where it asks for a recorded series', () => {
+  const row = (metric: string): string => written.split('\n').find((line) => line.startsWith(`| \`${metric}\``)) ?? ''
+  for (const { alert, expr } of allAlerts()) {
+    for (const metric of metricsIn(expr)) assert.ok(row(metric).includes(`[${alert}](operations.md#`), alert)
+  }
+  for (const { name } of DASHBOARDS) {
+    for (const { title, targets = [] } of readDashboard(name).panels) {
+      for (const metric of targets.flatMap(({ expr }) => metricsIn(expr))) {
+        assert.ok(row(metric).includes(title) && row(metric).includes(`*${name}*: `), `${title} at ${metric}`)
+      }
+    }
+  }
+  const recorded = /sum by \(.*\) \(sluice_consumer_lag_records\)/u
+  assert.ok(allRules().some(({ record, expr }) => record !== undefined && recorded.test(expr)))
+  assert.match(row('sluice_consumer_lag_records'), /\[SluiceLagGrowing\]/u)
 })

@@ -1,12 +1,17 @@
-/** `docs/metrics.md`, made from the catalogue of metrics, so that it cannot say what `/metrics` does not. */
+/**
+ * `docs/metrics.md`, made from the catalogue of metrics, so that it cannot say what `/metrics` does not, and from the chart's rules and
+ * dashboards, so that it cannot say who uses what.
+ */
 import type { Definitions, MetricDefinition } from '../../src/telemetry/catalogue/definition.ts'
 import { CHAPTERS } from '../../src/telemetry/catalogue/index.ts'
 import { markdownTable } from '../limits/document.ts'
 import { CONSUMER_NAMES, GROUP_NAMES, type JavaName, PRODUCER_NAMES } from './java-names.ts'
+import { type MetricUses, metricUses } from './metric-uses.ts'
 
 /** The whole page, in Markdown. */
 export function metricsDocument(): string {
-  const chapters = CHAPTERS.map(([title, definitions]) => `## ${title}\n\n${chapterTable(definitions)}`)
+  const uses = metricUses()
+  const chapters = CHAPTERS.map(([title, definitions]) => `## ${title}\n\n${chapterTable(definitions, uses)}`)
   return `${PREFACE}\n${chapters.join('\n\n')}\n\n${JAVA}\n`
 }
 
@@ -16,7 +21,8 @@ Generated from the catalogue (\`src/telemetry/catalogue/\`) by \`npm run docs:me
 
 \`/metrics\` on the admin port (9404 by default) has what follows, and the process' own metrics (\`process_*\`, \`nodejs_*\`: CPU,
 memory, event loop). Everything is read from the wire as it passes; applications are not touched, and brokers are asked nothing
-for it. Names, types and labels are an interface: they are changed only with a note in the changelog.
+for it. Names, types and labels are an interface: they are changed only with a note in the changelog. *Used by* names the chart's alerts
+([what to do](operations.md)) and, by dashboard, its panels.
 
 ## How many series
 
@@ -53,14 +59,15 @@ ${javaTable(CONSUMER_NAMES)}
 
 ${javaTable(GROUP_NAMES)}`
 
-function chapterTable(definitions: Definitions): string {
+function chapterTable(definitions: Definitions, uses: ReadonlyMap<string, MetricUses>): string {
   const rows = Object.entries(definitions).map(([name, definition]) => [
     `\`${name}\`<br>${definition.type}${labelsOf(definition)}`,
     meaningOf(definition),
     cell(definition.source),
     cell(definition.bounds),
+    usersOf(uses.get(name)),
   ])
-  return markdownTable(['metric', 'meaning', 'where it comes from', 'series'], rows)
+  return markdownTable(['metric', 'meaning', 'where it comes from', 'series', 'used by'], rows)
 }
 
 function labelsOf({ labels }: MetricDefinition): string {
@@ -69,6 +76,14 @@ function labelsOf({ labels }: MetricDefinition): string {
 
 function meaningOf({ help, caveat }: MetricDefinition): string {
   return cell(caveat === undefined ? help : `${help} <br>*Note:* ${caveat}`)
+}
+
+/** Alerts first, with what to do about them; then panels by dashboard. */
+function usersOf(uses: MetricUses | undefined): string {
+  if (uses === undefined) return '–'
+  const alerts = uses.alerts.map((alert) => `[${alert}](operations.md#${alert.toLowerCase()})`)
+  const panels = [...uses.panels].map(([dashboard, titles]) => `*${dashboard}*: ${titles.map(cell).join(', ')}`)
+  return [...(alerts.length === 0 ? [] : [alerts.join(', ')]), ...panels].join('<br>')
 }
 
 function javaTable(names: readonly JavaName[]): string {

@@ -20,11 +20,20 @@ export async function requirePrometheusTool(
   return false
 }
 
-/** The metrics of ours that a query names, and labels in braces behind them that they do not have; recorded series are not ours. */
+/** A metric of ours, and labels in braces behind it; recorded series are not ours. */
+const METRIC = /(?<![:\w])(?<name>sluice_\w+)(?:\{(?<braces>[^}]*)\})?/gu
+
+/** The metrics of ours that a query names, each once, without the suffixes of a histogram's series. */
+export function metricsIn(query: string): string[] {
+  return [...new Set([...query.matchAll(METRIC)].map(({ groups }) => catalogued(groups!['name']!)))]
+}
+
+/** The metrics of ours that a query names and that there are not, and labels in braces behind them that they do not have. */
 export function faultsOf(query: string): string[] {
   const faults: string[] = []
-  for (const [, name = '', braces = ''] of query.matchAll(/(?<![:\w])(sluice_\w+)(?:\{([^}]*)\})?/gu)) {
-    const definition = CATALOGUE[name as 'sluice_'] ?? CATALOGUE[name.replace(HISTOGRAM_SUFFIX, '') as 'sluice_']
+  for (const { groups } of query.matchAll(METRIC)) {
+    const { name = '', braces = '' } = groups!
+    const definition = CATALOGUE[catalogued(name) as 'sluice_']
     if (definition === undefined) faults.push(`${name} is not in the catalogue`)
     const known = new Set([...(definition?.labels ?? []), 'le', ...TARGET_LABELS])
     for (const [, label = ''] of braces.matchAll(/(\w+)\s*[=!]/gu)) {
@@ -32,6 +41,11 @@ export function faultsOf(query: string): string[] {
     }
   }
   return faults
+}
+
+/** The name in the catalogue of the metric that a series belongs to. */
+function catalogued(series: string): string {
+  return series in CATALOGUE ? series : series.replace(HISTOGRAM_SUFFIX, '')
 }
 
 /** What Prometheus puts on every series of a target, in Kubernetes or elsewhere. */
