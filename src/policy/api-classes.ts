@@ -146,3 +146,8 @@ export function apiClassOf(apiKey: number): ApiClass {
   const name = NAME_BY_KEY.get(apiKey)
   return name === undefined ? 'exempt' : CLASSES[name]
 }
+
+/** Its answer brings data. */
+export function isFetch(apiKey: number): boolean {
+  return apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch
+}

@@ -3,6 +3,7 @@
  * library. A request that is too large for its limit cannot be held back long enough without breaking the client.
  */
 import { API_KEY } from 'kafka-protocol-codec'
+import { isFetch } from './api-classes.ts'
 
 interface Settings {
   readonly produce: string
@@ -28,5 +29,5 @@ const BY_LIBRARY: Readonly<Record<string, Settings>> = {
 export function floorAdvice(library: string, apiKey: number): string | undefined {
   const settings = BY_LIBRARY[library] ?? ANY
   if (apiKey === API_KEY.Produce) return settings.produce
-  return apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch ? settings.fetch : undefined
+  return isFetch(apiKey) ? settings.fetch : undefined
 }

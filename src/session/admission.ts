@@ -7,11 +7,12 @@
  *                                  ▼
  *                               its charge goes with it
  */
+
 import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
 import { SASL_MARGIN_MS } from '../bounds.ts'
 import type { Waiter } from '../limiter/level-table.ts'
+import { isFetch } from '../policy/api-classes.ts'
 import { isJoining } from '../policy/dimensions.ts'
-import { isFetch } from './api-kinds.ts'
 import type { ChargeSet } from './charge-set.ts'
 import { apiSlot } from './counters.ts'
 import { FrameCharge } from './frame-charge.ts'

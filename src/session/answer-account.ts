@@ -1,7 +1,9 @@
 /** What an answer costs and brings: its charge is settled, its throttle time decided and stamped, its errors and records counted. */
+
 import { API_KEY } from 'kafka-protocol-codec'
+import { isFetch } from '../policy/api-classes.ts'
 import type { AnswerAtHand } from './answer-at-hand.ts'
-import { isFetch, waitsByDesign } from './api-kinds.ts'
+import { waitsByDesign } from './api-kinds.ts'
 import { apiSlot } from './counters.ts'
 import type { Expected } from './in-flight.ts'
 import type { SessionParts } from './session-parts.ts'

@@ -5,9 +5,11 @@
  *     chunk  │ … sent │ … to be sent as it is … │ size │ correlation id … │ body …        │
  *                     └ the run that waits      └ from                    └ bodyAt        └ visibleEnd
  */
+
 import { Skim } from 'kafka-protocol-codec'
+import { isFetch } from '../policy/api-classes.ts'
 import { AnswerSink } from './answer-sink.ts'
-import { commitsOffsets, isFetch } from './api-kinds.ts'
+import { commitsOffsets } from './api-kinds.ts'
 import { type Expected, NOTHING_EXPECTED } from './in-flight.ts'
 import type { ResponsePlan } from './response-plan.ts'
 import type { SessionParts } from './session-parts.ts'

@@ -1,10 +1,6 @@
 /** APIs that the streams treat alike. */
 import { API_KEY } from 'kafka-protocol-codec'
-
-/** Its answer brings data. */
-export function isFetch(apiKey: number): boolean {
-  return apiKey === API_KEY.Fetch || apiKey === API_KEY.ShareFetch
-}
+import { isFetch } from '../policy/api-classes.ts'
 
 /** Its answer waits by design: for data, or for other members of a group. */
 export function waitsByDesign(apiKey: number): boolean {

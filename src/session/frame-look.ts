@@ -3,9 +3,10 @@
  * quota tells topics apart, the topics that it carries. Nothing is taken: what is looked at lies in the read buffer. Of a request
  * that is longer than the buffer lets see, the visible part counts.
  */
+
 import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
-import { isFetch } from './api-kinds.ts'
+import { isFetch } from '../policy/api-classes.ts'
 import { GroupPeek, namesGroup } from './group-of-request.ts'
 import type { Mutation } from './mutations.ts'
 import type { SessionParts } from './session-parts.ts'

@@ -11,10 +11,12 @@
  *                          ▼ yes
  *                  patch, count, pass
  */
+
 import { API_KEY, ProtocolError, RequestHead, readRequestHead } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
+import { isFetch } from '../policy/api-classes.ts'
 import { Admission } from './admission.ts'
-import { commitsOffsets, isFetch } from './api-kinds.ts'
+import { commitsOffsets } from './api-kinds.ts'
 import { BodyWatch } from './body-watch.ts'
 import type { ClientSeries } from './client-book.ts'
 import { apiSlot } from './counters.ts'
