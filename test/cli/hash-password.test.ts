@@ -1,26 +1,14 @@
 /** `hash-password`: what it prints, logins are verified by; the password is nowhere in it. */
 import assert from 'node:assert/strict'
-import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
-import { runCli } from '../../src/cli/program.ts'
 import { parseUsersFile } from '../../src/config/users-file.ts'
 import { UserVerifier } from '../../src/net/user-verifier.ts'
 import type { VerifyStep } from '../../src/session/client-login.ts'
+import { cli, type Outcome } from '../support/cli.ts'
 import { SecretFiles } from '../support/secret-files.ts'
 
-async function hashPassword(...args: readonly string[]): Promise<{ exitCode: number; out: string; err: string }> {
-  let out = ''
-  let err = ''
-  const exitCode = await runCli(['hash-password', ...args], {
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-    ...{ isTerminal: false, colour: false, columns: () => 80, env: {}, signals: new EventEmitter() },
-  })
-  return { exitCode, out, err }
+function hashPassword(...args: readonly string[]): Promise<Outcome> {
+  return cli(['hash-password', ...args])
 }
 
 function verify(verifier: UserVerifier, token: string): Promise<VerifyStep> {

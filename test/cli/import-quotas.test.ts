@@ -9,37 +9,17 @@ import { after, describe, type TestContext, test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { API_KEY, ERROR_CODE, type Struct } from 'kafka-protocol-codec'
 import { parse } from 'yaml'
-import { runCli } from '../../src/cli/program.ts'
+import { cli, type Outcome } from '../support/cli.ts'
 import { nobody, type ScriptedBroker, scriptedBroker } from '../support/scripted-broker.ts'
 import { SecretFiles } from '../support/secret-files.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-import-'))
 after(() => rmSync(directory, { recursive: true }))
 
-interface Outcome {
-  readonly exitCode: number
-  readonly out: string
-  readonly err: string
-}
-
-async function cli(args: readonly string[], signals: EventEmitter = new EventEmitter()): Promise<Outcome> {
-  let out = ''
-  let err = ''
-  const exitCode = await runCli(['import-quotas', ...args], {
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-    isTerminal: false,
-    colour: false,
-    columns: () => 80,
-    env: {},
-    signals,
-  })
+async function importQuotas(args: readonly string[], signals: EventEmitter = new EventEmitter()): Promise<Outcome> {
+  const outcome = await cli(['import-quotas', ...args], { signals })
   assert.equal(signals.listenerCount('SIGINT'), 0, 'it leaves no listener')
-  return { exitCode, out, err }
+  return outcome
 }
 
 function at({ address }: ScriptedBroker): string {
@@ -65,7 +45,7 @@ const QUOTA = {
 describe('import-quotas', () => {
   test('writes YAML to standard output, and nothing else', async (context) => {
     const broker = await scriptedBroker(context)
-    const { exitCode, out, err } = await cli(['--bootstrap', at(broker)])
+    const { exitCode, out, err } = await importQuotas(['--bootstrap', at(broker)])
     assert.deepEqual([exitCode, err], [0, ''])
     assert.match(out, /^# The client quotas of the Kafka cluster at 127\.0\.0\.1:\d+ \(2 brokers\)/)
     const { upstream, quotas } = parse(out)
@@ -79,7 +59,7 @@ describe('import-quotas', () => {
   test('--multiply takes the number of brokers that the cluster names, or that is given', async (context) => {
     const broker = await scriptedBroker(context, { [API_KEY.DescribeClientQuotas]: () => entriesOf(1) })
     const limitWith = async (...flags: string[]): Promise<unknown> => {
-      const { out } = await cli(['--bootstrap', at(broker), ...flags])
+      const { out } = await importQuotas(['--bootstrap', at(broker), ...flags])
       return parse(out).quotas[0].overrides[0].limit.produceBytes
     }
     assert.equal(await limitWith(), '1 MB/s')
@@ -101,7 +81,7 @@ describe('import-quotas', () => {
         ],
       }),
     })
-    const { exitCode, out } = await cli(['--bootstrap', at(broker), '--json'])
+    const { exitCode, out } = await importQuotas(['--bootstrap', at(broker), '--json'])
     const { notes, ...document } = JSON.parse(out)
     assert.equal(exitCode, 0)
     assert.deepEqual(document, {
@@ -116,13 +96,13 @@ describe('import-quotas', () => {
   test('--out writes the file, and never over another one', async (context) => {
     const broker = await scriptedBroker(context)
     const path = join(directory, 'sluice.yaml')
-    const first = await cli(['--bootstrap', at(broker), '--out', path])
+    const first = await importQuotas(['--bootstrap', at(broker), '--out', path])
     assert.deepEqual([first.exitCode, first.err], [0, ''])
     assert.equal(first.out, `wrote ${path}: kafka-produce with 1 override, kafka-connections with 1 override\n`)
     assert.equal(parse(readFileSync(path, 'utf8')).quotas.length, 2)
 
     writeFileSync(path, 'mine')
-    const second = await cli(['--bootstrap', at(broker), '--out', path])
+    const second = await importQuotas(['--bootstrap', at(broker), '--out', path])
     assert.equal(second.exitCode, 2)
     assert.match(second.err, /^--out: .* exists; write to another name/)
     assert.equal(readFileSync(path, 'utf8'), 'mine')
@@ -139,18 +119,18 @@ describe('import-quotas', () => {
     const path = join(directory, 'password')
     writeFileSync(path, 'pencil \n')
     const flags = ['--user', 'sluice', '--password-file', path, '--mechanism', 'PLAIN']
-    assert.equal((await cli(['--bootstrap', at(broker), ...flags])).exitCode, 0)
+    assert.equal((await importQuotas(['--bootstrap', at(broker), ...flags])).exitCode, 0)
     assert.deepEqual(tokens, ['\0sluice\0pencil '])
   })
 
   test('what Kafka refuses is told with the flag that helps, and exit code 1', async (context) => {
     const locked = await scriptedBroker(context, { [API_KEY.DescribeClientQuotas]: () => 'close' })
-    const { exitCode, out, err } = await cli(['--bootstrap', at(locked)])
+    const { exitCode, out, err } = await importQuotas(['--bootstrap', at(locked)])
     assert.deepEqual([exitCode, out], [1, ''])
     assert.match(err, /^kafka-sluice: .* needs a login; give --user, --password-file and --mechanism\n$/)
 
     const { port } = await nobody()
-    const gone = await cli(['--bootstrap', `127.0.0.1:${port}`])
+    const gone = await importQuotas(['--bootstrap', `127.0.0.1:${port}`])
     assert.equal(gone.exitCode, 1)
     assert.match(gone.err, /^kafka-sluice: no broker answers: 127\.0\.0\.1:\d+: .*ECONNREFUSED/)
 
@@ -159,13 +139,13 @@ describe('import-quotas', () => {
     })
     const path = join(directory, 'password-2')
     writeFileSync(path, 'pencil')
-    const login = await cli(['--bootstrap', at(open), '--user', 'u', '--password-file', path])
+    const login = await importQuotas(['--bootstrap', at(open), '--user', 'u', '--password-file', path])
     assert.match(login.err, /takes no login; leave --user out, or give its SASL listener/)
   })
 
   test('more quotas than a file can hold are not written', async (context) => {
     const broker = await scriptedBroker(context, { [API_KEY.DescribeClientQuotas]: () => entriesOf(1001) })
-    const { exitCode, out, err } = await cli(['--bootstrap', at(broker)])
+    const { exitCode, out, err } = await importQuotas(['--bootstrap', at(broker)])
     assert.deepEqual([exitCode, out], [1, ''])
     assert.match(
       err,
@@ -181,7 +161,7 @@ describe('import-quotas', () => {
         return 'silence'
       },
     })
-    assert.deepEqual(await cli(['--bootstrap', at(broker)], signals), { exitCode: 130, out: '', err: '' })
+    assert.deepEqual(await importQuotas(['--bootstrap', at(broker)], signals), { exitCode: 130, out: '', err: '' })
   })
 
   const wrong: [string, readonly string[], RegExp][] = [
@@ -204,7 +184,7 @@ describe('import-quotas', () => {
   ]
   for (const [what, flags, message] of wrong) {
     test(`${what} is a wrong command line`, async () => {
-      const { exitCode, out, err } = await cli(flags)
+      const { exitCode, out, err } = await importQuotas(flags)
       assert.deepEqual([exitCode, out], [2, ''])
       assert.match(err, message)
     })
@@ -235,7 +215,7 @@ describe('over TLS', () => {
   test('it asks with the authority that is given, or with none at all', async (t) => {
     const { bootstrap, files } = await stage(t)
     for (const flags of [['--ca-file', files.caFile], ['--insecure-skip-verify']]) {
-      const { exitCode, out, err } = await cli(['--bootstrap', bootstrap, ...flags])
+      const { exitCode, out, err } = await importQuotas(['--bootstrap', bootstrap, ...flags])
       assert.deepEqual([exitCode, err], [0, ''])
       assert.match(out, /kafka-produce/)
     }
@@ -253,7 +233,7 @@ describe('over TLS', () => {
       [['--cert-file', certFile], 2, /--cert-file: give --key-file as well/],
     ]
     for (const [flags, code, message] of cases) {
-      const { exitCode, err } = await cli(['--bootstrap', bootstrap, ...flags])
+      const { exitCode, err } = await importQuotas(['--bootstrap', bootstrap, ...flags])
       assert.equal(exitCode, code, err)
       assert.match(err, message)
       assert.doesNotMatch(err, /upstream\.tls/)

@@ -1,44 +1,18 @@
 // The command line from outside: exit codes, messages, help. Nothing here needs a Kafka.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { EventEmitter } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { runCli } from '../../src/cli/program.ts'
 import { readWatch } from '../../src/cli/read-config.ts'
 import { startFault } from '../../src/cli/start-fault.ts'
+import { cli } from '../support/cli.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'sluice-cli-'))
 after(() => rmSync(directory, { recursive: true }))
-
-interface Outcome {
-  readonly exitCode: number
-  readonly out: string
-  readonly err: string
-}
-
-async function cli(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
-  let out = ''
-  let err = ''
-  const exitCode = await runCli(args, {
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-    isTerminal: false,
-    colour: false,
-    columns: () => 80,
-    env,
-    signals: new EventEmitter(),
-  })
-  return { exitCode, out, err }
-}
 
 function file(name: string, text: string): string {
   const path = join(directory, name)
@@ -126,7 +100,7 @@ describe('wrong command lines exit 2', () => {
 
   test('SLUICE_WATCH is on or off', async () => {
     const path = file('watched.yaml', 'upstream: { bootstrap: kafka:9092 }\n')
-    const { exitCode, err } = await cli(['run', '--config', path], { SLUICE_WATCH: 'maybe' })
+    const { exitCode, err } = await cli(['run', '--config', path], { env: { SLUICE_WATCH: 'maybe' } })
     assert.equal(exitCode, 2)
     assert.match(err, /^SLUICE_WATCH: "maybe" is neither on nor off$/m)
     for (const [value, watched] of [
@@ -141,7 +115,7 @@ describe('wrong command lines exit 2', () => {
   })
 
   test('SLUICE_CONFIG names the file as --config does', async () => {
-    const { exitCode, err } = await cli(['run'], { SLUICE_CONFIG: 'from-environment.yaml' })
+    const { exitCode, err } = await cli(['run'], { env: { SLUICE_CONFIG: 'from-environment.yaml' } })
     assert.equal(exitCode, 2)
     assert.match(err, /from-environment\.yaml.*there is no such file/)
   })
@@ -177,7 +151,7 @@ quotas:
 
   test('says in words what a good file would do', async () => {
     const path = file('good.yaml', WHOLE)
-    const { exitCode, out, err } = await cli(['check-config', path], { SLUICE_LISTEN: 'not looked at' })
+    const { exitCode, out, err } = await cli(['check-config', path], { env: { SLUICE_LISTEN: 'not looked at' } })
     assert.equal(err, '')
     assert.equal(exitCode, 0)
     assert.equal(
@@ -252,7 +226,7 @@ quotas:
 
   test('does not look at the environment', async () => {
     const path = file('no-upstream.yaml', 'quotas: []\n')
-    assert.equal((await cli(['check-config', path], { SLUICE_UPSTREAM: 'kafka:9092' })).exitCode, 2)
+    assert.equal((await cli(['check-config', path], { env: { SLUICE_UPSTREAM: 'kafka:9092' } })).exitCode, 2)
   })
 })
 

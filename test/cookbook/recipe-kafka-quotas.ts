@@ -1,6 +1,6 @@
 /** The move from the cluster's own quotas, each of which counts on each broker, to one limit over all of them. */
 import { type KafkaConfigs, startKafkaConfigs } from '../support/kafka-configs.ts'
-import { MEGA, type Recipe, written } from './recipe.ts'
+import { MEGA, type Recipe, written, writtenPanel } from './recipe.ts'
 import { writes } from './recipes-data.ts'
 
 const ENTITY = { clients: 'etl-moved' } as const
@@ -32,13 +32,10 @@ export const KAFKA_QUOTAS: Recipe = {
     },
   ],
   panels: [
-    {
-      title: 'written, MB/s',
-      lines: [written('etl-moved (franz-go), over two brokers', ENTITY.clients)],
-      levels: [
-        { value: 2, label: 'what two brokers would give' },
-        { value: 1, label: 'producer_byte_rate 1 MB/s' },
-      ],
-    },
+    writtenPanel(
+      [written('etl-moved (franz-go), over two brokers', ENTITY.clients)],
+      { value: 2, label: 'what two brokers would give' },
+      { value: 1, label: 'producer_byte_rate 1 MB/s' },
+    ),
   ],
 }

@@ -72,6 +72,11 @@ export function fetched(label: string, ...clientIds: readonly string[]): Line {
   return rate(label, 'sluice_client_fetched_bytes_total', clientIds)
 }
 
+/** What most recipes show: who writes how much. */
+export function writtenPanel(lines: Panel['lines'], ...levels: NonNullable<Panel['levels']>): Panel {
+  return { title: 'written, MB/s', lines, levels }
+}
+
 /** What was charged to a quota. */
 export function used(label: string, quota: string, unit = 1): Line {
   return { label, isCounter: true, unit, read: (metrics) => metrics.value('sluice_quota_used_total', { quota }) }

@@ -2,7 +2,7 @@
 import { runTool } from '../../src/demo/kafka/run-tool.ts'
 import { buildClient } from '../support/clients.ts'
 import { startPoller } from './poller.ts'
-import { counted, gauge, MEGA, type Recipe, type Stage, used, written } from './recipe.ts'
+import { counted, gauge, MEGA, type Recipe, type Stage, used, written, writtenPanel } from './recipe.ts'
 import { writes } from './recipes-data.ts'
 
 const STORM_CLIENTS = 40
@@ -114,11 +114,7 @@ const RAMP: Recipe = {
     { second: 16, label: 'enforced, with rampIn', play: (stage) => stage.reload(1) },
   ],
   panels: [
-    {
-      title: 'written, MB/s',
-      lines: [written('etl (franz-go)', 'etl')],
-      levels: [{ value: 2, label: 'limit 2 MB/s' }],
-    },
+    writtenPanel([written('etl (franz-go)', 'etl')], { value: 2, label: 'limit 2 MB/s' }),
     {
       title: 'delay by quotas, seconds a second',
       lines: [

@@ -1,6 +1,6 @@
 /** Situations in which too many bytes are written or read. */
 import { type ClientConfig, runClient } from '../support/clients.ts'
-import { type Act, fetched, MEGA, type Recipe, used, written } from './recipe.ts'
+import { type Act, fetched, MEGA, type Recipe, used, written, writtenPanel } from './recipe.ts'
 
 /** Users of the one Kafka that all recipes share. */
 export const PASSWORDS = { acme: 'acme-pencil', globex: 'globex-pencil' } as const
@@ -56,11 +56,10 @@ const BATCH_JOB: Recipe = {
     { second: 17, label: 'the file is saved', play: (stage) => stage.reload(0) },
   ],
   panels: [
-    {
-      title: 'written, MB/s',
-      lines: [written('nightly-export (franz-go)', 'nightly-export'), written('orders (librdkafka)', 'orders')],
-      levels: [{ value: 2, label: 'limit 2 MB/s' }],
-    },
+    writtenPanel([written('nightly-export (franz-go)', 'nightly-export'), written('orders (librdkafka)', 'orders')], {
+      value: 2,
+      label: 'limit 2 MB/s',
+    }),
   ],
 }
 
@@ -82,16 +81,15 @@ const TENANT: Recipe = {
     writes(15, 'franz-go', { topic: 'acme', clientId: 'etl', sasl: acme }, 'acme starts a second client'),
   ],
   panels: [
-    {
-      title: 'written, MB/s',
-      lines: [
+    writtenPanel(
+      [
         written('acme, both', 'web', 'etl'),
         written('acme: web', 'web'),
         written('acme: etl', 'etl'),
         written('globex: billing', 'billing'),
       ],
-      levels: [{ value: 2, label: 'limit of acme 2 MB/s' }],
-    },
+      { value: 2, label: 'limit of acme 2 MB/s' },
+    ),
   ],
 }
 
@@ -111,16 +109,15 @@ const TOPIC_CAP: Recipe = {
     writes(15, 'franz-go', { topic: 'clicks', clientId: 'app' }, 'the app writes clicks, too'),
   ],
   panels: [
-    {
-      title: 'written, MB/s',
-      lines: [
+    writtenPanel(
+      [
         used('topic clicks, all', 'clicks', MEGA),
         written('web: clicks', 'web'),
         written('app: clicks', 'app'),
         written('shop: sales', 'shop'),
       ],
-      levels: [{ value: 1, label: 'limit of clicks 1 MB/s' }],
-    },
+      { value: 1, label: 'limit of clicks 1 MB/s' },
+    ),
   ],
 }
 
@@ -139,16 +136,15 @@ const WEIGHTS: Recipe = {
     { second: 18, label: 'gold-app stops', play: () => Promise.resolve() },
   ],
   panels: [
-    {
-      title: 'written, MB/s',
-      lines: [
+    writtenPanel(
+      [
         used('all together', 'uplink', MEGA),
         written('gold-app', 'gold-app'),
         written('silver-app', 'silver-app'),
         written('basic-app', 'basic-app'),
       ],
-      levels: [{ value: 3.5, label: 'limit 3.5 MB/s' }],
-    },
+      { value: 3.5, label: 'limit 3.5 MB/s' },
+    ),
   ],
 }
 
@@ -171,14 +167,11 @@ const NIGHT: Recipe = {
     { second: NIGHT_OPENS_SECOND, label: 'the window opens', play: () => Promise.resolve() },
   ],
   panels: [
-    {
-      title: 'written, MB/s',
-      lines: [written('backfill-2024 (franz-go)', 'backfill-2024')],
-      levels: [
-        { value: 1, label: 'by day 1 MB/s' },
-        { value: 4, label: 'at night 4 MB/s' },
-      ],
-    },
+    writtenPanel(
+      [written('backfill-2024 (franz-go)', 'backfill-2024')],
+      { value: 1, label: 'by day 1 MB/s' },
+      { value: 4, label: 'at night 4 MB/s' },
+    ),
   ],
 }
 

@@ -86,17 +86,36 @@ export const STAT_HEIGHT = 4
 /** Finest resolution: a scrape every 15 s shows nothing finer. */
 const STEP_MIN = '15s'
 
-/** Series over time. */
-export function lines(options: LinesOptions, ...queries: readonly Query[]): Builder<Panel> {
-  const { title, description, unit, width = 12, height = LINES_HEIGHT, stacked = false, warnAt, alarmAt } = options
-  const panel = new LinesBuilder()
+/** What every kind of panel can be told. */
+interface Dressable {
+  title(title: string): this
+  description(description: string): this
+  datasource(reference: DataSourceRef): this
+  unit(unit: string): this
+  height(rows: number): this
+  span(columns: number): this
+  interval(step: string): this
+}
+
+function dressed<P extends Dressable>(
+  panel: P,
+  { title, description, unit, width, height }: PanelText,
+  usual = { height: LINES_HEIGHT, width: 12 },
+): P {
+  return panel
     .title(title)
     .description(description)
     .datasource(DATA_SOURCE)
     .unit(unit)
-    .height(height)
-    .span(width)
+    .height(height ?? usual.height)
+    .span(width ?? usual.width)
     .interval(STEP_MIN)
+}
+
+/** Series over time. */
+export function lines(options: LinesOptions, ...queries: readonly Query[]): Builder<Panel> {
+  const { stacked = false, warnAt, alarmAt } = options
+  const panel = dressed(new LinesBuilder(), options)
     .min(0)
     .lineWidth(1)
     .fillOpacity(stacked ? 30 : 10)
@@ -116,15 +135,7 @@ export function lines(options: LinesOptions, ...queries: readonly Query[]): Buil
 
 /** One number, now, with its course behind it. */
 export function stat(options: StatOptions, ...queries: readonly Query[]): Builder<Panel> {
-  const { title, description, unit, width = 4, height = STAT_HEIGHT } = options
-  return new StatBuilder()
-    .title(title)
-    .description(description)
-    .datasource(DATA_SOURCE)
-    .unit(unit)
-    .height(height)
-    .span(width)
-    .interval(STEP_MIN)
+  return dressed(new StatBuilder(), options, { height: STAT_HEIGHT, width: 4 })
     .graphMode(BigValueGraphMode.Area)
     .colorMode(BigValueColorMode.Value)
     .reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
@@ -134,19 +145,11 @@ export function stat(options: StatOptions, ...queries: readonly Query[]): Builde
 
 /** 1 or 0 over time, in words. */
 export function states(options: PanelText, words: Readonly<Record<'1' | '0', string>>, query: Query): Builder<Panel> {
-  const { title, description, unit, width = 12, height = LINES_HEIGHT } = options
   const mapping: ValueMapping = {
     type: MappingType.ValueToText,
     options: { '1': { text: words[1], color: GOOD }, '0': { text: words[0], color: ALARM } },
   }
-  return new StatesBuilder()
-    .title(title)
-    .description(description)
-    .datasource(DATA_SOURCE)
-    .unit(unit)
-    .height(height)
-    .span(width)
-    .interval(STEP_MIN)
+  return dressed(new StatesBuilder(), options)
     .mappings([mapping])
     .mergeValues(true)
     .targets([range(query, 0)])
@@ -163,15 +166,7 @@ export interface Column {
 
 /** The newest values, a row for each set of labels; labels that no column names are left out. */
 export function table(options: PanelText, columns: readonly Column[], ...queries: readonly Query[]): Builder<Panel> {
-  const { title, description, unit, width = 12, height = LINES_HEIGHT } = options
-  const panel = new TableBuilder()
-    .title(title)
-    .description(description)
-    .datasource(DATA_SOURCE)
-    .unit(unit)
-    .height(height)
-    .span(width)
-    .interval(STEP_MIN)
+  const panel = dressed(new TableBuilder(), options)
     .targets(queries.map(instant))
     .transformations([
       { id: 'merge', options: {} },

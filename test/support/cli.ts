@@ -23,6 +23,7 @@ export async function cli(
     readonly colour?: boolean
     readonly columns?: number
     readonly env?: Readonly<Record<string, string>>
+    readonly signals?: EventEmitter
   } = {},
 ): Promise<Outcome> {
   let out = ''
@@ -38,7 +39,7 @@ export async function cli(
     colour: terminal.colour ?? false,
     columns: () => terminal.columns ?? 80,
     env: terminal.env ?? {},
-    signals: new EventEmitter(),
+    signals: terminal.signals ?? new EventEmitter(),
   })
   return { exitCode, out, err }
 }

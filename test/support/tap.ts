@@ -5,7 +5,8 @@
  * It does not know the raw tokens that follow SaslHandshake v0; a connection that sends such loses its frame notes.
  */
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { standBetween } from './between.ts'
 
 const PREFIX_BYTES = 4
 /** Size, API key, API version, correlation id. */
@@ -90,7 +91,6 @@ export class Tap {
   }
 
   #accept(client: Socket, target: TapOptions): void {
-    const broker = connect({ host: target.host, port: target.port, allowHalfOpen: true })
     const note: TapConnection = {
       openedMs: performance.now(),
       remotePort: client.remotePort ?? 0,
@@ -99,34 +99,19 @@ export class Tap {
       closed: false,
     }
     const frames = new FrameNotes(this.connections.push(note) - 1, this.frames)
-    forward(client, broker, (chunk) => {
-      note.bytesToBroker += chunk.length
-      frames.bytes(chunk)
-    })
-    forward(broker, client, (chunk) => {
-      note.bytesToClient += chunk.length
-    })
-    for (const socket of [client, broker]) {
-      this.#sockets.add(socket)
-      socket.setNoDelay(true)
-      socket.on('error', () => undefined)
-      socket.on('close', () => {
+    standBetween(client, target, this.#sockets, {
+      toBroker: (chunk) => {
+        note.bytesToBroker += chunk.length
+        frames.bytes(chunk)
+      },
+      toClient: (chunk) => {
+        note.bytesToClient += chunk.length
+      },
+      closed: () => {
         note.closed = true
-        this.#sockets.delete(socket)
-        client.destroy()
-        broker.destroy()
-      })
-    }
+      },
+    })
   }
-}
-
-function forward(from: Socket, to: Socket, watch: (chunk: Buffer) => void): void {
-  from.on('data', (chunk) => {
-    watch(chunk)
-    if (!to.write(chunk)) from.pause()
-  })
-  to.on('drain', () => from.resume())
-  from.on('end', () => to.end())
 }
 
 /** Finds the frames in a stream that comes in any chunks. */

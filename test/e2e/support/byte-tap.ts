@@ -3,7 +3,8 @@
  * can then be compared, or read with the codec. For short conversations; `witness.ts` is for floods. It shares no code with what is tested.
  */
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type Address, standBetween } from '../../support/between.ts'
 
 const SIZE_BYTES = 4
 
@@ -13,23 +14,18 @@ export interface Conversation {
   toClient(): Buffer
 }
 
-interface Endpoint {
-  readonly host: string
-  readonly port: number
-}
-
 export class ByteTap {
   readonly conversations: Conversation[] = []
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
-  private constructor(server: Server, target: Endpoint) {
+  private constructor(server: Server, target: Address) {
     this.#server = server
     server.on('connection', (client) => this.#accept(client, target))
   }
 
   /** Stands before `target`, at any port of this machine, or at the address given. */
-  static async start(target: Endpoint, at: Endpoint = { host: '127.0.0.1', port: 0 }): Promise<ByteTap> {
+  static async start(target: Address, at: Address = { host: '127.0.0.1', port: 0 }): Promise<ByteTap> {
     const server = createServer({ allowHalfOpen: true })
     const tap = new ByteTap(server, target)
     server.listen(at.port, at.host)
@@ -48,22 +44,13 @@ export class ByteTap {
     await closed
   }
 
-  #accept(client: Socket, target: Endpoint): void {
-    const broker = connect({ ...target, allowHalfOpen: true })
+  #accept(client: Socket, target: Address): void {
     const [up, down]: Buffer[][] = [[], []]
     this.conversations.push({ toBroker: () => Buffer.concat(up!), toClient: () => Buffer.concat(down!) })
-    forward(client, broker, up!)
-    forward(broker, client, down!)
-    for (const socket of [client, broker]) {
-      this.#sockets.add(socket)
-      socket.setNoDelay(true)
-      socket.on('error', () => undefined)
-      socket.on('close', () => {
-        this.#sockets.delete(socket)
-        client.destroy()
-        broker.destroy()
-      })
-    }
+    standBetween(client, target, this.#sockets, {
+      toBroker: (chunk) => up!.push(chunk),
+      toClient: (chunk) => down!.push(chunk),
+    })
   }
 }
 
@@ -77,13 +64,4 @@ export function framesOf(bytes: Buffer): Buffer[] {
     at = end
   }
   return frames
-}
-
-function forward(from: Socket, to: Socket, kept: Buffer[]): void {
-  from.on('data', (chunk) => {
-    kept.push(chunk)
-    if (!to.write(chunk)) from.pause()
-  })
-  to.on('drain', () => from.resume())
-  from.on('end', () => to.end())
 }

@@ -5,7 +5,8 @@
  * (`test/support/tap.ts` is its plainer sister: it watches requests only, and does not look at client ids.)
  */
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type Address, standBetween } from '../../support/between.ts'
 import { recordsInAnswer, recordsInRequest } from './record-count.ts'
 
 const SIZE_BYTES = 4
@@ -39,11 +40,6 @@ export interface Exchange {
 export interface WitnessOptions {
   /** Whether to count the records of what this client sends and gets. */
   readonly countsRecordsOf?: (clientId: string) => boolean
-}
-
-interface Address {
-  readonly host: string
-  readonly port: number
 }
 
 /** Watches any number of brokers, each by a port of its own. */
@@ -92,7 +88,6 @@ export class Witness {
   }
 
   #accept(client: Socket, target: Address): void {
-    const broker = connect({ ...target, allowHalfOpen: true })
     const connection = this.#connections++
     const pending: Exchange[] = []
     const requests = new FrameHeads(REQUEST_HEAD_BYTES, clientIdBytes, (head, startMs) => {
@@ -115,18 +110,10 @@ export class Witness {
         }
       },
     )
-    forward(client, broker, (chunk) => requests.bytes(chunk))
-    forward(broker, client, (chunk) => answers.bytes(chunk))
-    for (const socket of [client, broker]) {
-      this.#sockets.add(socket)
-      socket.setNoDelay(true)
-      socket.on('error', () => undefined)
-      socket.on('close', () => {
-        this.#sockets.delete(socket)
-        client.destroy()
-        broker.destroy()
-      })
-    }
+    standBetween(client, target, this.#sockets, {
+      toBroker: (chunk) => requests.bytes(chunk),
+      toClient: (chunk) => answers.bytes(chunk),
+    })
   }
 
   #note(exchange: Exchange): void {
@@ -135,15 +122,6 @@ export class Witness {
     if (noted === undefined) this.#exchanges.set(key, [exchange])
     else noted.push(exchange)
   }
-}
-
-function forward(from: Socket, to: Socket, watch: (chunk: Buffer) => void): void {
-  from.on('data', (chunk) => {
-    watch(chunk)
-    if (!to.write(chunk)) from.pause()
-  })
-  to.on('drain', () => from.resume())
-  from.on('end', () => to.end())
 }
 
 function clientIdBytes(head: Buffer): number {
