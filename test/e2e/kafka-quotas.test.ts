@@ -179,7 +179,7 @@ async function followThroughChangeAndDeath(
   assert.equal(limitOfBob(told[2]), undefined)
 }
 
-test('quotas set with kafka-configs are imported and followed', { timeout: 120_000 }, async (context) => {
+test('quotas set with kafka-configs are imported and followed', { timeout: 300_000 }, async (context) => {
   if (!(await requireClient(context, 'java'))) return
   const kafka = await kafkaFor(context, {
     listeners: 'SASL_PLAINTEXT',
