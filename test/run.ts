@@ -33,7 +33,7 @@ const NOT_COVERING =
   /^test\/(properties|e2e|clients|chart|image|kube)\/|\/(fuzz|skim-fuzz|share-fairness)\.test|^test\/demo\/demo\.test/
 /** Half a minute and more: they begin first, so that none of them is left when all others are through. */
 const LONG =
-  /\/(alerts|clients|cluster|groups|idempotence|kafka-cluster|kafka-quotas|metrics|otlp|roundtrip|scopes|security|status-page)\.test/
+  /\/(alerts|clients|cluster|groups|idempotence|kafka-cluster|kafka-quotas|metrics|metrics-faults|otlp|roundtrip|scopes|security|status-page)\.test/
 /** One more than processors: most files wait for something now and then. */
 const FILES_AT_ONCE = Math.min(3, availableParallelism() + 1)
 /** Files that need a container engine or a cluster, which a machine either has or has not: not part of `npm test`. */
