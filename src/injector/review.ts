@@ -1,12 +1,15 @@
 /**
  * One admission review: what an API server asks, and the answer. Pods are injected or refused; what makes pods (Deployments, Jobs …) is
- * never changed or refused, but whoever applies it is warned now of what would keep its pods from being created later.
+ * never changed or refused, but whoever applies it is warned now of what would keep its pods from being created later. So is whoever
+ * applies a ConfigMap that says of itself that sidecars read it.
  */
 import * as z from 'zod'
-import { INJECT_LABEL } from './annotations.ts'
+import { annotation, INJECT_LABEL } from './annotations.ts'
 import { type Injection, inject } from './inject.ts'
 import type { ReviewResult } from './injector-counters.ts'
 import { metadataSchema, nameOf, type Pod, podSchema } from './pod.ts'
+import { variablesFor } from './sidecar.ts'
+import { configMapFaults } from './sidecar-config.ts'
 
 const API_VERSION = 'admission.k8s.io/v1'
 /** API servers cut longer ones. */
@@ -64,6 +67,7 @@ export function readReview(text: string): Review {
 /** Answers. `isWanted`: asked on behalf of a namespace that wants the sidecar in all pods. */
 export function answerReview(review: Review, isWanted: boolean, injection: Injection): Reviewed {
   const { uid, kind, operation, object } = review
+  if (kind === 'ConfigMap') return answerConfigMap(review, injection)
   if (kind !== 'Pod') return answerMaker(review, injection)
   if (operation !== 'CREATE') return { body: allowed(uid, 'unasked'), result: 'unasked', name: '', faults: [] }
   const parsed = podSchema.safeParse(object)
@@ -109,9 +113,37 @@ function answerMaker({ uid, kind, object }: Review, injection: Injection): Revie
   if (!parsed.success) return { body: allowed(uid, 'unasked'), result: 'unasked', name: kind, faults: [] }
   const { metadata, spec } = parsed.data
   const pod = ('template' in spec ? spec.template : (spec as JobTemplate).jobTemplate.spec.template) as Pod
-  const warnings = makerFaults(kind, metadata?.labels?.[INJECT_LABEL], pod, injection)
-  const body = allowed(uid, 'checked', { warnings: warnings.slice(0, WARNINGS_MAX).map(cut) })
-  return { body, result: 'checked', name: `${kind} ${metadata?.name ?? ''}`, faults: warnings }
+  return warned(
+    uid,
+    `${kind} ${metadata?.name ?? ''}`,
+    makerFaults(kind, metadata?.labels?.[INJECT_LABEL], pod, injection),
+  )
+}
+
+function warned(uid: string, name: string, faults: readonly string[]): Reviewed {
+  const body = allowed(uid, 'checked', { warnings: faults.slice(0, WARNINGS_MAX).map(cut) })
+  return { body, result: 'checked', name, faults }
+}
+
+const configMapSchema = z.looseObject({
+  metadata: metadataSchema.optional(),
+  data: z.record(z.string(), z.string()).nullish(),
+})
+
+/** A ConfigMap for the annotation config-map: its content comes with the question, so that no right to read any is needed. */
+function answerConfigMap({ uid, object }: Review, { sidecar, defaults }: Injection): Reviewed {
+  const parsed = configMapSchema.safeParse(object)
+  if (!parsed.success) return { body: allowed(uid, 'unasked'), result: 'unasked', name: 'ConfigMap', faults: [] }
+  const { metadata, data } = parsed.data
+  const files = Object.entries(data ?? {}).filter(([key]) => /\.ya?ml$/u.test(key))
+  const faults =
+    files.length === 0
+      ? [
+          `it has no key that ends with .yaml; sidecars read sluice.yaml, or the key that ${annotation('configMap')} names`,
+        ]
+      : files.flatMap(([key, text]) => configMapFaults(key, text, variablesFor(sidecar, defaults)))
+  const warnings = faults.map((fault) => `kafka-sluice: sidecars cannot use this ConfigMap: ${fault}`)
+  return warned(uid, `ConfigMap ${metadata?.name ?? ''}`, warnings)
 }
 
 interface JobTemplate {

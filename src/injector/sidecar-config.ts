@@ -115,23 +115,48 @@ function check(
       .brokerPorts
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    faults.push(
-      ...error.faults.slice(0, INJECT_FAULTS_MAX).map((fault) => inWords(isWritten ? fault : { ...fault, line: 0 })),
-    )
-    const more = error.faults.length - INJECT_FAULTS_MAX
-    if (more > 0) faults.push(`and ${more} more`)
+    faults.push(...firstOf(error.faults, (fault) => inWords(isWritten ? fault : { ...fault, line: 0 })))
     return undefined
   }
 }
 
-function inWords({ path, line, column, message }: Fault): string {
+/** What is wrong with a file of a ConfigMap, as a sidecar with these variables would read it. */
+export function configMapFaults(
+  key: string,
+  text: string,
+  variables: Readonly<Record<string, string>>,
+): readonly string[] {
+  const bytes = Buffer.byteLength(text)
+  if (bytes > INJECT_CONFIG_BYTES_MAX)
+    return [`${key}: ${bytes} bytes are too many to be checked here; check-config does`]
+  try {
+    // Where Kafka is may be said by the annotations of pods.
+    loadConfig({ file: { path: '', text }, flags: {}, env: { ...UNKNOWN_KAFKA, ...variables } })
+    return []
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return firstOf(error.faults, (fault) => atLine(key, fault))
+  }
+}
+
+function firstOf(faults: readonly Fault[], inWords: (fault: Fault) => string): readonly string[] {
+  const more = faults.length - INJECT_FAULTS_MAX
+  return [...faults.slice(0, INJECT_FAULTS_MAX).map(inWords), ...(more > 0 ? [`and ${more} more`] : [])]
+}
+
+function inWords(fault: Fault): string {
+  const { path, message } = fault
   const where = ANNOTATION_OF[path]
   if (where !== undefined) return `${where}: ${message}`
   if (path === 'upstream.bootstrap' && message.startsWith('where is Kafka?')) {
     return `where is Kafka? Give the annotation ${annotation('upstream')}: HOST:PORT, or upstream.bootstrap in ${annotation('config')}`
   }
+  return atLine(annotation('config'), fault)
+}
+
+function atLine(file: string, { path, line, column, message }: Fault): string {
   const place = line > 0 ? ` line ${line}:${column}` : ''
-  return `${annotation('config')}${place}: ${path === '' ? '' : `${path}: `}${message}`
+  return `${file}${place}: ${path === '' ? '' : `${path}: `}${message}`
 }
 
 /** Mappings are merged key by key, the pod's on top; everything else, lists too, is replaced. */

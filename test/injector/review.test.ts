@@ -125,7 +125,47 @@ describe('what makes pods is never changed, only warned of', () => {
   test('one that is right, or that has nothing to do with us', () => {
     const right = { metadata: {}, spec: { template: podOf() } }
     assert.deepEqual(answered(reviewOf(right, kind('StatefulSet'))).response.warnings, [])
-    assert.equal(answered(reviewOf({ data: {} }, kind('ConfigMap'))).response.warnings, undefined)
+    assert.equal(answered(reviewOf({ data: {} }, kind('Widget'))).response.warnings, undefined)
+  })
+})
+
+describe('a ConfigMap that sidecars read is never changed, only warned of', () => {
+  const warningsOf = (data: object | null): readonly string[] => {
+    const object = { metadata: { name: 'limits' }, data }
+    const { response, result } = answered(reviewOf(object, { kind: { group: '', version: 'v1', kind: 'ConfigMap' } }))
+    assert.deepEqual([response.allowed, response.patch, result], [true, undefined, 'checked'])
+    return response.warnings ?? []
+  }
+
+  test('with its key, the line, and what mends it', () => {
+    const text = 'quotas:\n  - name: producers\n    limit: { produceByte: 5 MB/s }\n'
+    assert.deepEqual(warningsOf({ 'sluice.yaml': text, 'notes.txt': '{' }), [
+      'kafka-sluice: sidecars cannot use this ConfigMap: sluice.yaml line 3:14: quotas[0].limit.produceByte: unknown key; did you mean produceBytes?',
+    ])
+  })
+
+  test('every file of it, and one that has none', () => {
+    assert.deepEqual(
+      warningsOf({ 'a.yaml': '5', 'b.yml': '[' }).map((warning) => /: ([ab]\.ya?ml) line /.exec(warning)?.[1]),
+      ['a.yaml', 'b.yml'],
+    )
+    for (const data of [null, {}, { sluice: 'quotas: []' }])
+      assert.match(warningsOf(data)[0] ?? '', /no key that ends with \.yaml/)
+  })
+
+  test('not where it is right, wherever Kafka is said to be', () => {
+    const quotas = 'quotas: [{ name: all, limit: { requests: 5/s } }]\n'
+    assert.deepEqual(
+      warningsOf({ 'sluice.yaml': quotas, 'more.yaml': `upstream: { bootstrap: kafka:9092 }\n${quotas}` }),
+      [],
+    )
+  })
+
+  test('but for one that would hold up the reviews of others', () => {
+    assert.match(
+      warningsOf({ 'sluice.yaml': `# ${'x'.repeat(100_000)}` })[0] ?? '',
+      /sluice\.yaml: 100002 bytes are too many to be checked here/,
+    )
   })
 })
 

@@ -195,6 +195,28 @@ describe('installed', { skip }, () => {
     })
   })
 
+  test('so is whoever applies a configuration that no sidecar could read, if it says that it is one', async () => {
+    const name = await cluster.namespace('configured')
+    const configMap = (labels: object, limit: string): object => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'limits', labels },
+      data: { 'sluice.yaml': `quotas:\n  - { name: all, limit: { requests: ${limit} } }\n` },
+    })
+    const apply = async (labels: object, limit: string): Promise<string> => {
+      const { code, err } = await cluster.kubectl(['apply', '-n', name, '-f', '-'], configMap(labels, limit))
+      assert.equal(code, 0, err)
+      return err
+    }
+    const labels = { 'kafka-sluice.io/config': 'true' }
+    assert.equal(await apply({}, '5'), '')
+    assert.match(
+      await apply(labels, '5'),
+      /Warning: kafka-sluice: sidecars cannot use this ConfigMap: sluice\.yaml line 2:\d+/,
+    )
+    assert.equal(await apply(labels, '5/s'), '')
+  })
+
   test('a pod that other webhooks change is asked about again, and is as it was', async () => {
     const name = await cluster.namespace('again')
     await cluster.ask(['create', '-n', name, '-f', '-'], podOf())

@@ -30,7 +30,8 @@ export const INJECTOR_EVENTS = {
   workload_warned: {
     level: 'info',
     fields: ['pod', 'uid', 'faults'],
-    meaning: 'A Deployment, Job or the like was applied whose pods will be refused, or will not get the sidecar.',
+    meaning:
+      'A Deployment, Job or the like was applied whose pods will be refused, or will not get the sidecar; or a ConfigMap that no sidecar could read.',
     metric: { name: 'sluice_injector_reviews_total', fixed: { result: 'checked' } },
   },
   bad_review: {
