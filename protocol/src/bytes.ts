@@ -57,3 +57,8 @@ export function readInt16(bytes: Uint8Array, at: number): number {
 export function readInt64(bytes: Uint8Array, at: number): number {
   return readInt32(bytes, at) * 0x1_0000_0000 + (readInt32(bytes, at + 4) >>> 0)
 }
+
+/** The same through a view. */
+export function int64At(view: DataView, at: number): number {
+  return view.getInt32(at) * 0x1_0000_0000 + view.getUint32(at + 4)
+}

@@ -1,6 +1,7 @@
 /** The public face of kafka-protocol-codec. */
 
 export { type ApiName, apiSchema, requestHeaderVersion, responseHeaderVersion } from './apis.ts'
+export { int64At } from './bytes.ts'
 export { type Decoded, decode, decodeExactly } from './decode.ts'
 export { encode } from './encode.ts'
 export { ERROR_NAMES, type ErrorName, errorName } from './error-codes.ts'

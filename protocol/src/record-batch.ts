@@ -12,7 +12,7 @@
  * Except where it says so, they are for magic 2 only.
  */
 
-import { readInt16, readInt32, readInt64 } from './bytes.ts'
+import { int64At, readInt16, readInt32, readInt64 } from './bytes.ts'
 
 /** A batch up to its records. */
 export const RECORD_BATCH_HEADER_BYTES = 61
@@ -101,6 +101,11 @@ export function baseOffset(bytes: Uint8Array, at: number): number {
 /** The last record's offset less the first's. */
 export function lastOffsetDelta(bytes: Uint8Array, at: number): number {
   return readInt32(bytes, at + 23)
+}
+
+/** The offset that comes after the last record's; through a view, as every batch of every answer is asked. */
+export function offsetAfter(view: DataView, at: number): number {
+  return int64At(view, at) + view.getInt32(at + 23) + 1
 }
 
 /** The first record's timestamp, milliseconds since 1970. */

@@ -12,78 +12,30 @@
  * - `**.errorCode`: fields of that name at any depth
  * - a tagged field (`nodeEndpoints`): where its tag is, then its value if it is no array or struct; content can be wanted as well
  *   (`nodeEndpoints.host`)
+ * - `topics.partitions.{partition,fetchOffset}`: numbers that lie side by side, or with other numbers between them, as one row. What
+ *   a row covers is not reported beside it
  * A path that the version does not have compiles to nothing. A field that several paths name is reported for the first of them.
  */
 
 import { FIXED_BYTES, type Field, type FieldType, inRange, type MessageSchema } from './schema.ts'
-
-/** What the program is made of, and the operands that follow each instruction. `skim.ts` has the numbers as literals. */
-const OP: Readonly<Record<OpName, number>> = {
-  done: 0, //
-  skip: 1, // sizeBytes
-  skipText: 2, // coding
-  value: 3, // type, sizeBytes, field
-  uuid: 4, // field
-  text: 5, // coding, field, bytesMax
-  array: 6, // coding, field, slot, end address, least size of an element
-  fixedArray: 7, // coding, field, size of an element
-  loop: 8, // slot, start address
-  tags: 9, // slot, end address
-  tag: 10, // slot, end address, entries, then for each entry: tag, field, content address
-  tagEnd: 11, // slot, address of its `tag`
-  nullable: 12, // field, end address
-  records: 13, // coding, field, slot
-  batch: 14, // field, slot
-}
-type OpName =
-  | 'done'
-  | 'skip'
-  | 'skipText'
-  | 'value'
-  | 'uuid'
-  | 'text'
-  | 'array'
-  | 'fixedArray'
-  | 'loop'
-  | 'tags'
-  | 'tag'
-  | 'tagEnd'
-  | 'nullable'
-  | 'records'
-  | 'batch'
-
-/** How a length is written: an unsigned varint of length + 1 (KIP-482), an int16 or an int32. */
-export const COMPACT = 0
-const INT16_LENGTH = 2
-const INT32_LENGTH = 4
-
-/** Operand of `value`: how the number is read. */
-const VALUE_TYPE: Partial<Record<FieldType, number>> = {
-  int32: 0,
-  int16: 1,
-  int64: 2,
-  bool: 3,
-  int8: 3,
-  uint16: 4,
-  uint32: 5,
-  float64: 6,
-}
+import { BATCH_HEADER_BYTES, COMPACT, INT16_LENGTH, INT32_LENGTH, OP, ROW_WORDS, VALUE_TYPE } from './skim-code.ts'
 
 /** Wanted text longer than this is reported by its length only: it must fit into the smallest read buffer with room to spare. */
 export const TEXT_BYTES_MAX = 8192
 
-/** A record batch header of magic 2: the longest thing beside text that a skim takes whole. */
-const BATCH_HEADER_BYTES = 61
-
 /** A compiled skim; immutable, to be shared by all sessions. */
 export interface SkimPlan {
   readonly code: Int32Array
+  /** Structs end with a section of tagged fields. */
+  readonly flexible: boolean
   /** How many loop counters the program needs. */
   readonly slots: number
   /** The wanted paths; `SkimSink` names a field by its index here. */
   readonly wanted: readonly string[]
   /** For each wanted path whether this version of the message has it. */
   readonly found: readonly boolean[]
+  /** For each wanted row where its fields lie in it, in the order of the path; −1: the version does not have that one. */
+  readonly places: readonly (readonly number[])[]
   /** No atom is longer: a caller whose buffer holds this many bytes always makes progress. */
   readonly atomBytesMax: number
 }
@@ -115,9 +67,11 @@ export function compileSkim(
   compiler.message(schema.fields, wants)
   return {
     code: Int32Array.from(compiler.code),
+    flexible: inRange(version, schema.flexible),
     slots: compiler.slots,
     wanted,
     found: wanted.map((_, field) => compiler.found.has(field)),
+    places: wanted.map((_, field) => compiler.places.get(field) ?? []),
     atomBytesMax: compiler.atomBytesMax,
   }
 }
@@ -137,9 +91,16 @@ function leadingInto(wants: readonly Want[], name: string): readonly Want[] {
   return inner
 }
 
+/** The names in the path of a row. */
+function namesOfRow({ path }: Want): readonly string[] | undefined {
+  const [end = ''] = path
+  return path.length === 1 && end.startsWith('{') ? end.slice(1, -1).split(',') : undefined
+}
+
 class Compiler {
   readonly code: number[] = []
   readonly found: Set<number> = new Set()
+  readonly places: Map<number, readonly number[]> = new Map()
   slots = 0
   /** Two varints: the head of a tagged field. */
   atomBytesMax = 10
@@ -160,7 +121,7 @@ class Compiler {
     const tagsWanted = this.#flexible && fields.some((field) => this.#isTagged(field) && this.#isWanted(field, wants))
     const plain = fields.filter((field) => this.#isPlain(field))
     const last = tagsWanted ? plain.length : plain.findLastIndex((field) => this.#isWanted(field, wants)) + 1
-    for (const field of plain.slice(0, last)) this.#field(field, wants, 0)
+    this.#plainFields(plain.slice(0, last), wants, 0)
     if (tagsWanted) this.#tags(fields, wants, 0)
     this.#emit(OP.done)
   }
@@ -188,6 +149,7 @@ class Compiler {
   #isWanted(field: Field, wants: readonly Want[]): boolean {
     if (!inRange(this.#version, field.versions)) return false
     if (endingAt(wants, field.name) >= 0 || (field.array && endingAt(wants, `${field.name}[]`) >= 0)) return true
+    if (wants.some((want) => namesOfRow(want)?.includes(field.name))) return true
     const inner = leadingInto(wants, field.name)
     return inner.length > 0 && (field.fields ?? []).some((child) => this.#isWanted(child, inner))
   }
@@ -250,8 +212,53 @@ class Compiler {
   }
 
   #fields(fields: readonly Field[], wants: readonly Want[], slot: number): void {
-    for (const field of fields) if (this.#isPlain(field)) this.#field(field, wants, slot)
+    this.#plainFields(
+      fields.filter((field) => this.#isPlain(field)),
+      wants,
+      slot,
+    )
     if (this.#flexible) this.#tags(fields, wants, slot)
+  }
+
+  #plainFields(fields: readonly Field[], wants: readonly Want[], slot: number): void {
+    let at = 0
+    while (at < fields.length) {
+      const row = wants.find((want) => namesOfRow(want)?.includes(fields[at]!.name))
+      if (row === undefined) this.#field(fields[at]!, wants, slot)
+      at += row === undefined ? 1 : this.#row(fields.slice(at), row)
+    }
+  }
+
+  /** A row that begins with the first of these fields; returns how many it covers. */
+  #row(fields: readonly Field[], want: Want): number {
+    const names = namesOfRow(want)!
+    const covered = fields.slice(0, fields.findLastIndex(({ name }) => names.includes(name)) + 1)
+    const places = new Map<string, number>()
+    let sizeBytes = 0
+    for (const field of covered) {
+      const bytes = field.array ? undefined : FIXED_BYTES[field.type]
+      if (bytes === undefined) throw new RangeError(`${field.name} lies in the row ${want.path[0]} and is no number`)
+      places.set(field.name, sizeBytes)
+      sizeBytes += bytes
+    }
+    const field = this.#report(want.field)
+    this.places.set(
+      field,
+      names.map((name) => places.get(name) ?? -1),
+    )
+    this.#atom(sizeBytes, OP.row, sizeBytes, field, -1, 0, 0)
+    return covered.length
+  }
+
+  /** Where an element begins with a row and nothing else is wanted of it, the row at `start` goes to the next element by itself. */
+  #join(start: number, slot: number): void {
+    const skip = start + ROW_WORDS
+    const hasRest = this.code[skip] === OP.skip
+    const end = hasRest ? skip + 2 : skip
+    if (this.code[end] !== (this.#flexible ? OP.tags : OP.loop)) return
+    this.code[start + 3] = hasRest ? this.code[skip + 1]! : 0
+    this.code[start + 4] = slot
+    this.code[start + 5] = this.#label()
   }
 
   #scalar(field: Field, own: number, slot: number): void {
@@ -302,6 +309,7 @@ class Compiler {
     else this.#scalar(field, each, slot + 1)
     this.#emit(OP.loop, slot, start)
     this.code[at + 4] = this.#label()
+    if (this.code[start] === OP.row) this.#join(start, slot)
   }
 
   /** The tag section at the end of a flexible struct. */

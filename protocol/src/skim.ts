@@ -12,7 +12,8 @@
 
 import { NEED_MORE, readUvarint, uvarintBytes, uvarintValue } from './bytes.ts'
 import { ProtocolError } from './errors.ts'
-import { COMPACT, type SkimPlan } from './skim-plan.ts'
+import { batchHeaderBytes, COMPACT, numberAt } from './skim-code.ts'
+import type { SkimPlan } from './skim-plan.ts'
 
 /**
  * What a skim finds, in wire order. `field` is an index into the plan's `wanted`; offsets are indexes into the chunk that was given to
@@ -21,8 +22,8 @@ import { COMPACT, type SkimPlan } from './skim-plan.ts'
 export interface SkimSink {
   /** A number, a boolean (0, 1), the count of an array (−1: null) at its length prefix, or a nullable struct's marker (−1: null). */
   value(field: number, value: number, offset: number): void
-  /** A string, bytes, or a UUID (16 bytes). Null: offset and length −1. Longer than the plan's bound: offset −1 and the length. */
-  text(field: number, bytes: Uint8Array, offset: number, length: number): void
+  /** A string, bytes, or a UUID (16 bytes); `view` is over the same memory. Null: offset and length −1. Longer than the plan's bound: offset −1 and the length. */
+  text(field: number, bytes: Uint8Array, offset: number, length: number, view: DataView): void
   /**
    * A tagged field is there: `offset` is that of its tag number, `sizeBytes` that of its content. What is wanted of the content
    * follows: the value of a scalar, nothing of an array or struct unless fields in it are wanted too.
@@ -32,7 +33,9 @@ export interface SkimSink {
    * A record batch (magic 2) or a message set entry (magic 0, 1) that lies whole in its records field; its header is visible. A
    * batch that is cut off by the end of the field, as a Fetch answer may end, is not reported, as clients drop it too.
    */
-  batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void
+  batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number, view: DataView): void
+  /** A row of numbers at `offset`, and where it has each of them (`SkimPlan.places`). Only for plans that want one. */
+  row?(field: number, view: DataView, offset: number, places: readonly number[]): void
 }
 
 /** A nullable length that is null, and what `#length` says when it cannot see all of it. */
@@ -57,6 +60,7 @@ export class Skim {
   /** Body bytes that `run` has not taken yet. */
   remaining = 0
   #code: Int32Array = NO_CODE
+  #plan: SkimPlan | undefined
   /** Address in the code. */
   #next = 0
   /** Bytes at the start of the next chunk to step over first. */
@@ -72,6 +76,7 @@ export class Skim {
   /** Begins a body of `bodyBytes` bytes. What was left of another is forgotten. */
   start(plan: SkimPlan, bodyBytes: number): void {
     this.#code = plan.code
+    this.#plan = plan
     this.#next = 0
     this.#skip = 0
     this.remaining = bodyBytes
@@ -124,6 +129,9 @@ export class Skim {
         case 3: // value
           next = this.#value(ip, view, at, sink)
           break
+        case 15: // row
+          next = this.#row(ip, bytes, view, at, sink)
+          break
         case 13: // records
           next = this.#records(ip, bytes, view, at, sink)
           break
@@ -153,7 +161,7 @@ export class Skim {
   #step(ip: number, bytes: Uint8Array, view: DataView, at: number, sink: SkimSink): number {
     switch (this.#code[ip]) {
       case 4: // uuid
-        return this.#uuid(ip, bytes, at, sink)
+        return this.#uuid(ip, bytes, view, at, sink)
       case 5: // text
         return this.#text(ip, bytes, view, at, sink)
       case 6: // array
@@ -220,9 +228,33 @@ export class Skim {
     return at + sizeBytes
   }
 
-  #uuid(ip: number, bytes: Uint8Array, at: number, sink: SkimSink): number {
+  #row(ip: number, bytes: Uint8Array, view: DataView, at: number, sink: SkimSink): number {
+    const code = this.#code
+    const sizeBytes = code[ip + 1]!
+    if (this.#limit - at < sizeBytes) return NEED_MORE
+    const field = code[ip + 2]!
+    sink.row?.(field, view, at, this.#plan!.places[field]!)
+    this.#next = ip + 6
+    const restBytes = code[ip + 3]!
+    return restBytes < 0 ? at + sizeBytes : this.#endOfRow(ip, bytes, at + sizeBytes, restBytes)
+  }
+
+  /** Over the rest of an element to the next one; not where it is cut off, or has tagged fields. */
+  #endOfRow(ip: number, bytes: Uint8Array, at: number, restBytes: number): number {
+    const code = this.#code
+    const { flexible } = this.#plan!
+    const end = at + restBytes + (flexible ? 1 : 0)
+    if (end > this.#limit || (flexible && bytes[end - 1] !== 0)) return at
+    const slot = code[ip + 4]!
+    const left = this.#slots[slot]! - 1
+    this.#slots[slot] = left
+    this.#next = left > 0 ? ip : code[ip + 5]!
+    return end
+  }
+
+  #uuid(ip: number, bytes: Uint8Array, view: DataView, at: number, sink: SkimSink): number {
     if (this.#limit - at < UUID_BYTES) return NEED_MORE
-    sink.text(this.#code[ip + 1]!, bytes, at, UUID_BYTES)
+    sink.text(this.#code[ip + 1]!, bytes, at, UUID_BYTES, view)
     this.#next = ip + 2
     return at + UUID_BYTES
   }
@@ -235,7 +267,7 @@ export class Skim {
     const end = this.#forward(start, Math.max(length, 0))
     const whole = length <= code[ip + 3]!
     if (whole && end > this.#limit) return NEED_MORE
-    sink.text(code[ip + 2]!, bytes, whole && length >= 0 ? start : -1, length)
+    sink.text(code[ip + 2]!, bytes, whole && length >= 0 ? start : -1, length, view)
     this.#next = ip + 4
     return end
   }
@@ -364,7 +396,7 @@ export class Skim {
       const sizeBytes = BATCH_PREFIX_BYTES + view.getInt32(at + BATCH_LENGTH_OFFSET)
       if (sizeBytes >= headerBytes && sizeBytes <= end - at) {
         if (visible < headerBytes) return NEED_MORE
-        sink.batch(this.#code[ip + 1]!, bytes, at, sizeBytes)
+        sink.batch(this.#code[ip + 1]!, bytes, at, sizeBytes, view)
         if (at + sizeBytes < end) return at + sizeBytes
       }
     }
@@ -375,30 +407,4 @@ export class Skim {
 
 function tooLong(): ProtocolError {
   return new ProtocolError('bad_length', 'a field is longer than its message')
-}
-
-/** By magic: what must be visible of a batch, and the least size of one. An unknown magic needs more than there can be: garbage. */
-function batchHeaderBytes(magic: number): number {
-  if (magic === 2) return 61
-  return magic === 1 ? 26 : magic === 0 ? 18 : Number.MAX_SAFE_INTEGER
-}
-
-/** A number of the type that `VALUE_TYPE` of the plan means. */
-function numberAt(type: number, view: DataView, at: number): number {
-  switch (type) {
-    case 0:
-      return view.getInt32(at)
-    case 1:
-      return view.getInt16(at)
-    case 2:
-      return view.getInt32(at) * 0x1_0000_0000 + view.getUint32(at + 4)
-    case 3:
-      return view.getInt8(at)
-    case 4:
-      return view.getUint16(at)
-    case 5:
-      return view.getUint32(at)
-    default:
-      return view.getFloat64(at)
-  }
 }

@@ -90,7 +90,7 @@ export class AnswerAtHand {
     sink.reset()
     this.shares = expected.tellsTopics ? this.#parts.tracking?.fetched : undefined
     sink.answerTopics = this.shares
-    sink.cursor = undefined
+    if (sink.cursor !== undefined) sink.forgetFollowers()
     if (isFetch(expected.apiKey)) this.#lookForData()
     else if (commitsOffsets(expected.apiKey)) this.#lookForCommits()
     this.shares?.begin(frameBytes)

@@ -1,5 +1,5 @@
 /** Collects what the skim finds in an answer: the throttle field, errors, records, the addresses of brokers, and what it says of topics. */
-import { batchMagic, isControl, type SkimSink } from 'kafka-protocol-codec'
+import { batchMagic, int64At, isControl, type SkimSink } from 'kafka-protocol-codec'
 import type { TopicBook } from '../cluster/topic-book.ts'
 import type { CommitFollower } from './commit-follower.ts'
 import type { FetchFollower } from './fetch-follower.ts'
@@ -9,7 +9,7 @@ import { TopicLearner } from './learn-topics.ts'
 import type { PartitionBook } from './partition-book.ts'
 import type { PartitionCursor } from './partition-entries.ts'
 import {
-  W_ANSWER_PARTITION,
+  W_ANSWER_ROW,
   W_ANSWER_TOPIC,
   W_ANSWER_TOPIC_ID,
   W_ASSIGNMENT,
@@ -18,7 +18,6 @@ import {
   W_ERROR,
   W_GENERATION,
   W_GONE_NAME,
-  W_HIGH_WATERMARK,
   W_HOST,
   W_IN_SYNC,
   W_LEADER,
@@ -113,6 +112,13 @@ export class AnswerSink implements SkimSink {
     this.#partitions?.reset()
   }
 
+  /** The next answer may be to something that is not followed. */
+  forgetFollowers(): void {
+    this.cursor = undefined
+    this.fetches = undefined
+    this.commits = undefined
+  }
+
   value(field: number, value: number, offset: number): void {
     switch (field) {
       case W_THROTTLE:
@@ -144,13 +150,6 @@ export class AnswerSink implements SkimSink {
       case W_CREATED_PARTITIONS:
         this.#topics?.created(value)
         return
-      case W_ANSWER_PARTITION:
-        this.answerTopics?.partition(value)
-        this.cursor?.partition(value)
-        return
-      case W_HIGH_WATERMARK:
-        this.fetches?.highWatermark(value)
-        return
       case W_GENERATION:
         this.generation = value
         return
@@ -170,6 +169,15 @@ export class AnswerSink implements SkimSink {
     this.#topics?.error(code)
     this.#partitions?.error(code)
     this.commits?.result(code)
+  }
+
+  row(field: number, view: DataView, at: number, places: readonly number[]): void {
+    if (field !== W_ANSWER_ROW) return
+    const partition = view.getInt32(at)
+    this.answerTopics?.partition(partition)
+    this.cursor?.partition(partition)
+    this.#errorCode(view.getInt16(at + places[1]!))
+    this.fetches?.highWatermark(int64At(view, at + places[2]!))
   }
 
   #ofPartition(field: number, value: number): void {
@@ -193,7 +201,7 @@ export class AnswerSink implements SkimSink {
     }
   }
 
-  text(field: number, bytes: Uint8Array, offset: number, length: number): void {
+  text(field: number, bytes: Uint8Array, offset: number, length: number, view: DataView): void {
     switch (field) {
       case W_HOST:
         this.#host(bytes, offset, length)
@@ -214,7 +222,7 @@ export class AnswerSink implements SkimSink {
       case W_ANSWER_TOPIC:
       case W_ANSWER_TOPIC_ID:
         this.answerTopics?.topic(bytes, offset, length, field === W_ANSWER_TOPIC_ID)
-        this.cursor?.topic(bytes, offset, length, field === W_ANSWER_TOPIC_ID)
+        this.cursor?.topic(bytes, view, offset, length, field === W_ANSWER_TOPIC_ID)
         return
       default:
     }
@@ -234,10 +242,10 @@ export class AnswerSink implements SkimSink {
     this.tagBytes = sizeBytes
   }
 
-  batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number): void {
+  batch(field: number, bytes: Uint8Array, offset: number, sizeBytes: number, view: DataView): void {
     if (field !== W_RECORDS) return
     if (batchMagic(bytes, offset) === 2) {
-      this.fetches?.delivered(bytes, offset)
+      this.fetches?.delivered(view, offset)
       if (!isControl(bytes, offset)) this.group?.fetched(bytes, offset, this.wallMs)
     }
     this.records += this.answerTopics?.records(bytes, offset, sizeBytes) ?? dataRecords(bytes, offset, sizeBytes)

@@ -91,22 +91,14 @@ export class BodyWatch implements SkimSink {
     this.#shares?.begin(frameBytes)
   }
 
-  /** A Fetch or ShareFetch. Where a quota tells its topics apart, its beginning has been looked at already, and the rest is. */
-  fetch({ apiKey, apiVersion, bodyOffset }: RequestHead, bodyBytes: number, isSeen: boolean, nowMs: number): void {
-    const { following, facts, tracking } = this.#parts
-    if (isSeen) {
-      this.isFollowed = apiKey === API_KEY.Fetch && following.fetches !== undefined
-      if (tracking === undefined || tracking.fetchSkim.done) return
-      this.#walk = tracking.fetchSkim
-      this.#told = tracking.positions
-      return
-    }
-    const follower = apiKey === API_KEY.Fetch && bodyOffset >= 0 ? following.ofFetches() : undefined
-    if (follower === undefined || !follower.begin(apiVersion, bodyBytes)) return
-    follower.asked.begin(facts.identity.group, nowMs)
-    this.isFollowed = true
-    this.#walk = follower.skim
-    this.#told = follower
+  /** A Fetch or ShareFetch that has been looked at: its rest is walked through by who has begun. */
+  fetch(apiKey: number, tellsTopics: boolean): void {
+    const { following, tracking } = this.#parts
+    const follower = apiKey === API_KEY.Fetch ? following.fetches : undefined
+    this.isFollowed = follower !== undefined
+    this.#told = tellsTopics && tracking !== undefined ? tracking.positions : (follower ?? this)
+    const skim = tellsTopics ? tracking?.fetchSkim : follower?.skim
+    if (skim?.done === false) this.#walk = skim
   }
 
   /** Offsets are committed for a group. */

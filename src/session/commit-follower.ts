@@ -73,8 +73,8 @@ export class CommitFollower implements SkimSink {
     else if (field === W_OFFSET) this.#offset(value)
   }
 
-  text(field: number, bytes: Uint8Array, offset: number, length: number): void {
-    if (field === W_NAME || field === W_ID) this.#asked.topic(bytes, offset, length, field === W_ID)
+  text(field: number, bytes: Uint8Array, offset: number, length: number, view: DataView): void {
+    if (field === W_NAME || field === W_ID) this.#asked.topic(bytes, view, offset, length, field === W_ID)
   }
 
   tag(): void {}

@@ -5,44 +5,49 @@
 import {
   API_KEY,
   apiSchema,
-  baseOffset,
   compileSkim,
   inRange,
-  lastOffsetDelta,
+  int64At,
+  offsetAfter,
+  ProtocolError,
   Skim,
   type SkimPlan,
   type SkimSink,
 } from 'kafka-protocol-codec'
 import type { LagBook } from '../cluster/lag-book.ts'
 import type { TopicBook } from '../cluster/topic-book.ts'
+import { LIMITS_ROW } from './fetch-limits.ts'
 import { PartitionCursor, PartitionEntries } from './partition-entries.ts'
 
-const W_NAME = 0
-const W_ID = 1
-const W_PARTITION = 2
-const W_OFFSET = 3
-const WANTED = ['topics.topic', 'topics.topicId', 'topics.partitions.partition', 'topics.partitions.fetchOffset']
+const W_LIMITS = 0
+const W_ID = 2
+const WANTED = [LIMITS_ROW, 'topics.topic', 'topics.topicId', 'topics.partitions.{partition,fetchOffset}']
 
 /** By version; compiled at first use. */
 const plans: SkimPlan[] = []
 
-function planOf(version: number): SkimPlan | undefined {
+function planOf(version: number): SkimPlan {
   const known = plans[version]
   if (known !== undefined) return known
   const schema = apiSchema(API_KEY.Fetch)?.request
-  if (schema === undefined || !inRange(version, schema.versions)) return undefined
+  if (schema === undefined || !inRange(version, schema.versions)) {
+    throw new ProtocolError('unknown_version', `Fetch has no known version ${version}`)
+  }
   const plan = compileSkim(schema, version, WANTED)
   plans[version] = plan
   return plan
 }
 
 export class FetchFollower implements SkimSink {
-  /** Over the body of a request that nobody else walks through. */
+  /** Over a request that nobody else walks through. */
   readonly skim: Skim = new Skim()
   /** Told of the topics, partitions and offsets of requests. */
   readonly asked: PartitionCursor
   /** Told of the topics and partitions of answers. */
   readonly answered: PartitionCursor
+  /** Where the present chunk has the limits of the request, −1 if they were not seen in it, and how they lie there (`FetchLimits`). */
+  limitsAt = -1
+  limitPlaces: readonly number[] = []
 
   constructor(lags: LagBook, topics: TopicBook) {
     const entries = new PartitionEntries(lags, topics)
@@ -50,11 +55,19 @@ export class FetchFollower implements SkimSink {
     this.answered = new PartitionCursor(entries)
   }
 
-  /** Makes the skim ready for a request; false for a version that the codec does not know. */
-  begin(version: number, bodyBytes: number): boolean {
-    const plan = planOf(version)
-    if (plan !== undefined) this.skim.start(plan, bodyBytes)
-    return plan !== undefined
+  /**
+   * A request begins, of a client in this group.
+   * @throws ProtocolError for a version that the codec does not know
+   */
+  begin(version: number, bodyBytes: number, group: string, nowMs: number): void {
+    this.skim.start(planOf(version), bodyBytes)
+    this.asked.begin(group, nowMs)
+  }
+
+  /** Walks on over what is in sight of it; returns up to where. */
+  look(bytes: Uint8Array, view: DataView, from: number, to: number): number {
+    this.limitsAt = -1
+    return this.skim.run(bytes, view, from, to, this)
   }
 
   /** The offset that is asked for of the partition named last. */
@@ -72,21 +85,29 @@ export class FetchFollower implements SkimSink {
   }
 
   /** A batch of that partition was delivered: the next request would ask for what comes after it, but may be held for a while. */
-  delivered(bytes: Uint8Array, offset: number): void {
+  delivered(view: DataView, offset: number): void {
     const { entry } = this.answered
     if (entry === undefined) return
-    entry.position = Math.max(entry.position, baseOffset(bytes, offset) + lastOffsetDelta(bytes, offset) + 1)
+    const next = offsetAfter(view, offset)
+    if (next > entry.position) entry.position = next
   }
 
   // SkimSink, over a request.
-  value(field: number, value: number): void {
-    if (field === W_PARTITION) this.asked.partition(value)
-    else if (field === W_OFFSET) this.offset(value)
+  row(field: number, view: DataView, at: number, places: readonly number[]): void {
+    if (field === W_LIMITS) {
+      this.limitsAt = at
+      this.limitPlaces = places
+      return
+    }
+    this.asked.partition(view.getInt32(at))
+    this.offset(int64At(view, at + places[1]!))
   }
 
-  text(field: number, bytes: Uint8Array, offset: number, length: number): void {
-    if (field === W_NAME || field === W_ID) this.asked.topic(bytes, offset, length, field === W_ID)
+  text(field: number, bytes: Uint8Array, offset: number, length: number, view: DataView): void {
+    this.asked.topic(bytes, view, offset, length, field === W_ID)
   }
+
+  value(): void {}
 
   tag(): void {}
 

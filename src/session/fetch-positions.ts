@@ -179,10 +179,10 @@ export class FetchPositions implements SkimSink, AnswerTopics {
     }
   }
 
-  text(field: number, bytes: Uint8Array, offset: number, length: number): void {
+  text(field: number, bytes: Uint8Array, offset: number, length: number, view: DataView): void {
     if (field === W_NAME || field === W_ID) {
       this.#addTopic(bytes, offset, length, field === W_ID)
-      this.also?.asked.topic(bytes, offset, length, field === W_ID)
+      this.also?.asked.topic(bytes, view, offset, length, field === W_ID)
     } else if (field === W_FORGOTTEN_NAME || field === W_FORGOTTEN_ID) {
       this.#key = offset < 0 ? NO_TOPIC : this.#keys.find(bytes, offset, length, field === W_FORGOTTEN_ID)
     }

@@ -7,6 +7,8 @@
 import { API_KEY, type RequestHead } from 'kafka-protocol-codec'
 import { INSPECT_BYTES_MAX } from '../bounds.ts'
 import { isFetch } from '../policy/api-classes.ts'
+import type { FetchFollower } from './fetch-follower.ts'
+import { FetchLimits } from './fetch-limits.ts'
 import { GroupPeek, namesGroup } from './group-of-request.ts'
 import type { Mutation } from './mutations.ts'
 import type { SessionParts } from './session-parts.ts'
@@ -19,8 +21,10 @@ export class FrameLook {
   isJoin = false
   /** Its topics are told apart, and those of its answer. */
   tellsTopics = false
-  /** Of a Fetch whose topics are told apart: how much of the frame has been looked at, for good. */
+  /** Of a Fetch that is walked through: how much of the frame has been looked at, for good. */
   fetchSeenBytes = 0
+  /** Of a Fetch: what it may bring. */
+  readonly fetchLimits: FetchLimits = new FetchLimits()
   /** What it creates or deletes, where a quota limits that. */
   mutation: Mutation | undefined
 
@@ -41,6 +45,7 @@ export class FrameLook {
     this.isJoin = false
     this.tellsTopics = false
     this.fetchSeenBytes = 0
+    this.fetchLimits.forget()
     this.mutation = undefined
     this.#groupAgainBytes = 0
     this.#topicsAgainBytes = 0
@@ -101,16 +106,66 @@ export class FrameLook {
     return this.#topicsAgainBytes === Number.POSITIVE_INFINITY
   }
 
-  /** Positions are followed request by request, so each is looked at once. */
+  /**
+   * A Fetch is looked at up to its limits, or whole where its topics are told apart. Positions are followed request by request, so
+   * each is walked through once, and what is in sight already when it is looked at.
+   */
   #lookAtFetch(head: RequestHead, bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
-    const { apiKey, apiVersion, bodyOffset, frameBytes } = head
-    if (this.fetchSeenBytes > 0) return true
+    const { apiKey, frameBytes } = head
+    if (this.fetchSeenBytes === 0) this.tellsTopics = this.#tellsFetched(apiKey, nowMs)
+    if (this.tellsTopics) return this.fetchSeenBytes > 0 || this.#lookAtPositions(head, bytes, view, from, to, nowMs)
+    if (this.fetchLimits.seen) return true
+    const follower = apiKey === API_KEY.Fetch ? this.#parts.following.ofFetches() : undefined
+    if (follower === undefined) this.#findLimits(head, bytes, view, from, to)
+    else this.#follow(follower, head, bytes, view, from, to, nowMs)
+    return this.fetchLimits.seen || isEnough(from, to, frameBytes)
+  }
+
+  #tellsFetched(apiKey: number, nowMs: number): boolean {
     const { facts } = this.#parts
-    this.tellsTopics = facts.asksForTopics(apiKey, nowMs) || facts.chargesFor(apiKey, nowMs).measures('fetchRecords')
-    if (!this.tellsTopics) return true
+    return facts.asksForTopics(apiKey, nowMs) || facts.chargesFor(apiKey, nowMs).measures('fetchRecords')
+  }
+
+  #findLimits(head: RequestHead, bytes: Uint8Array, view: DataView, from: number, to: number): void {
+    const { apiKey, apiVersion, bodyOffset, frameBytes } = head
+    const frameEnd = from + frameBytes
+    const visibleEnd = Math.min(to, frameEnd)
+    this.fetchLimits.find(apiKey, apiVersion, bytes, view, from, bodyOffset, visibleEnd, frameEnd - bodyOffset)
+  }
+
+  /** For lag: the limits are seen on the way. */
+  #follow(
+    follower: FetchFollower,
+    { apiVersion, bodyOffset, frameBytes }: RequestHead,
+    bytes: Uint8Array,
+    view: DataView,
+    from: number,
+    to: number,
+    nowMs: number,
+  ): void {
+    const frameEnd = from + frameBytes
+    const { group } = this.#parts.facts.identity
+    if (this.fetchSeenBytes === 0) follower.begin(apiVersion, frameEnd - bodyOffset, group, nowMs)
+    const at = Math.max(bodyOffset, from + this.fetchSeenBytes)
+    this.fetchSeenBytes = follower.look(bytes, view, at, Math.min(to, frameEnd)) - from
+    if (follower.limitsAt >= 0) this.fetchLimits.found(follower.limitsAt - from, follower.limitPlaces)
+  }
+
+  /** For quotas on topics, and for lag as well. */
+  #lookAtPositions(
+    head: RequestHead,
+    bytes: Uint8Array,
+    view: DataView,
+    from: number,
+    to: number,
+    nowMs: number,
+  ): boolean {
+    const { apiKey, apiVersion, bodyOffset, frameBytes } = head
     if (!isEnough(from, to, frameBytes)) return false
+    this.#findLimits(head, bytes, view, from, to)
     const { fetchSkim, positions } = this.#tracking()
-    positions.also = apiKey === API_KEY.Fetch ? this.#parts.following.ofFetches() : undefined
+    const { facts, following } = this.#parts
+    positions.also = apiKey === API_KEY.Fetch ? following.ofFetches() : undefined
     positions.also?.asked.begin(facts.identity.group, nowMs)
     const frameEnd = from + frameBytes
     fetchSkim.start(positions.begin(apiKey, apiVersion), frameEnd - bodyOffset)

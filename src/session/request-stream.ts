@@ -13,14 +13,12 @@
  */
 
 import { API_KEY, ProtocolError, RequestHead, readRequestHead } from 'kafka-protocol-codec'
-import { INSPECT_BYTES_MAX } from '../bounds.ts'
 import { isFetch } from '../policy/api-classes.ts'
 import { Admission } from './admission.ts'
 import { commitsOffsets } from './api-kinds.ts'
 import { BodyWatch } from './body-watch.ts'
 import type { ClientSeries } from './client-book.ts'
 import { apiSlot } from './counters.ts'
-import { FetchLimits } from './fetch-limits.ts'
 import { ClientRefused, FIRST_BYTES, refuseForeign, refuseTooLarge } from './foreign-bytes.ts'
 import { FrameLook } from './frame-look.ts'
 import type { Expected } from './in-flight.ts'
@@ -43,14 +41,11 @@ export class RequestStream {
   readonly #head: RequestHead = new RequestHead()
   readonly #look: FrameLook
   readonly #watch: BodyWatch
-  readonly #fetchLimits: FetchLimits = new FetchLimits()
   readonly #wholes: WholeRequests
 
   // The frame that is passing.
   #bodyLeft = 0
   #swallowed = false
-  /** Of a Fetch: its limits are in sight, in the present chunk. */
-  #seesFetchLimits = false
   #client: ClientSeries | undefined
 
   constructor(parts: SessionParts) {
@@ -205,7 +200,7 @@ export class RequestStream {
       this.stop = 'window_full'
       return from
     }
-    if (!this.#wholeEnough(bytes, view, from, to)) return from
+    if (!this.#wholeEnough(from, to)) return from
     const refusal = this.#parts.clientLogin.refusal(this.#head.apiKey)
     if (refusal !== undefined) throw new ClientRefused('client_login_failed', refusal)
     if (this.#parts.clientLogin.barred !== undefined) return this.#bar(bytes, from, to, nowMs)
@@ -261,23 +256,9 @@ export class RequestStream {
     sasl.firstBytesAreToken()
   }
 
-  /** Some requests are looked into before they go on: the short ones whole, a Fetch up to its limits. */
-  #wholeEnough(bytes: Uint8Array, view: DataView, from: number, to: number): boolean {
-    const { apiKey, frameBytes, bodyOffset, apiVersion } = this.#head
-    if (isInspected(apiKey)) return isHereWhole(this.#head, to - from)
-    if (!isFetch(apiKey) || bodyOffset < 0) return true
-    const frameEnd = from + frameBytes
-    const visibleEnd = Math.min(to, frameEnd)
-    this.#seesFetchLimits = this.#fetchLimits.find(
-      apiKey,
-      apiVersion,
-      bytes,
-      view,
-      bodyOffset,
-      visibleEnd,
-      frameEnd - bodyOffset,
-    )
-    return this.#seesFetchLimits || to - from >= Math.min(frameBytes, INSPECT_BYTES_MAX)
+  /** Some short requests are looked into whole before they go on. */
+  #wholeEnough(from: number, to: number): boolean {
+    return !isInspected(this.#head.apiKey) || isHereWhole(this.#head, to - from)
   }
 
   /** The frame goes: count it, patch it, set up what watches its body, and take its head. */
@@ -296,7 +277,7 @@ export class RequestStream {
     this.#client = client
     this.#parts.totals.requests++
     if (head.apiKey === API_KEY.Produce) this.#watch.produce(head, this.#bodyLeft, this.#look.tellsTopics, client)
-    else if (isFetch(head.apiKey)) return this.#passFetch(view, from, at, frameEnd, nowMs)
+    else if (isFetch(head.apiKey)) return this.#passFetch(view, from, at, Math.min(to, frameEnd), nowMs)
     else if (isInspected(head.apiKey)) return this.#inspect(bytes, frameEnd, nowMs)
     else if (this.#look.mutation !== undefined) return this.#mutate(this.#look.mutation, frameEnd, nowMs)
     else if (commitsOffsets(head.apiKey)) this.#watch.commit(head, this.#bodyLeft, this.#look.group, nowMs)
@@ -304,23 +285,24 @@ export class RequestStream {
     return at
   }
 
-  /** A Fetch goes, with what has been looked at of it; returns up to where. */
-  #passFetch(view: DataView, from: number, bodyAt: number, frameEnd: number, nowMs: number): number {
-    const { fetchSeenBytes } = this.#look
-    this.#lowerFetch(view, nowMs)
-    const at = Math.max(bodyAt, from + fetchSeenBytes)
-    this.#bodyLeft = frameEnd - at
-    this.#watch.fetch(this.#head, this.#bodyLeft, fetchSeenBytes > 0, nowMs)
+  /** A Fetch goes, with what has been looked at of it, and what nobody looks at; returns up to where. */
+  #passFetch(view: DataView, from: number, bodyAt: number, visibleEnd: number, nowMs: number): number {
+    const { fetchSeenBytes, tellsTopics } = this.#look
+    this.#lowerFetch(view, from, nowMs)
+    if (fetchSeenBytes > 0) this.#watch.fetch(this.#head.apiKey, tellsTopics)
+    const at = this.#watch.watching ? Math.max(bodyAt, from + fetchSeenBytes) : visibleEnd
+    this.#bodyLeft = from + this.#head.frameBytes - at
     if (this.#bodyLeft === 0) this.#finish(nowMs)
     return at
   }
 
-  #lowerFetch(view: DataView, nowMs: number): void {
+  #lowerFetch(view: DataView, from: number, nowMs: number): void {
     const { charge } = this.#admission
-    if (charge.empty || !this.#seesFetchLimits) return
+    const { fetchLimits } = this.#look
+    if (charge.empty || !fetchLimits.seen) return
     const { estimates } = this.#parts
     estimates.fetchBytesMax = charge.fetchBytesMax(estimates.bytesPerFetchedRecord, nowMs)
-    this.#fetchLimits.lower(view, estimates.fetchBytesMax, this.#admission.heldMs(nowMs))
+    fetchLimits.lower(view, from, estimates.fetchBytesMax, this.#admission.heldMs(nowMs))
   }
 
   /** A short request that is here whole: ApiVersions and the SASL ones. */

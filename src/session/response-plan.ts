@@ -24,26 +24,25 @@ export const W_GONE_NAME = 13
 /** Of answers whose topics are told apart: with data (`topic-shares.ts`, `fetch-positions.ts`, `fetch-follower.ts`), or to commits. */
 export const W_ANSWER_TOPIC = 14
 export const W_ANSWER_TOPIC_ID = 15
-export const W_ANSWER_PARTITION = 16
-export const W_HIGH_WATERMARK = 17
+/** A row: the partition, its error and, of a Fetch, its high watermark. */
+export const W_ANSWER_ROW = 16
 /** Of answers to members of groups (`group-watch.ts`): the generation or epoch, whether there is an assignment, who the member is. */
-export const W_GENERATION = 18
-export const W_ASSIGNMENT = 19
-export const W_MEMBER = 20
+export const W_GENERATION = 17
+export const W_ASSIGNMENT = 18
+export const W_MEMBER = 19
 /** Of Metadata (`learn-partitions.ts`), in this order; `W_ERROR` comes first. */
-export const W_PARTITION = 21
-export const W_LEADER = 22
-export const W_LEADER_EPOCH = 23
-export const W_REPLICAS = 24
-export const W_IN_SYNC = 25
+export const W_PARTITION = 20
+export const W_LEADER = 21
+export const W_LEADER_EPOCH = 22
+export const W_REPLICAS = 23
+export const W_IN_SYNC = 24
 const FETCHED_FIELDS = [
   'responses.topic',
   'responses.topicId',
-  'responses.partitions.partitionIndex',
-  'responses.partitions.highWatermark',
+  'responses.partitions.{partitionIndex,errorCode,highWatermark}',
 ]
-const COMMITTED_FIELDS = ['topics.name', 'topics.topicId', 'topics.partitions.partitionIndex', '']
-const UNTOLD_FIELDS = ['', '', '', '']
+const COMMITTED_FIELDS = ['topics.name', 'topics.topicId', 'topics.partitions.{partitionIndex,errorCode}']
+const UNTOLD_FIELDS = ['', '', '']
 const GROUP_FIELDS: ReadonlyMap<number, readonly string[]> = new Map([
   [API_KEY.JoinGroup, ['generationId', '', 'memberId']],
   [API_KEY.ConsumerGroupHeartbeat, ['memberEpoch', 'assignment', '']],

@@ -17,6 +17,7 @@ export class TopicKeys {
   readonly #keysMax: number
   /** All keys one behind the other, and where each begins; the last entry is where the next will. */
   #bytes: Uint8Array = new Uint8Array(FIRST_BYTES)
+  #view: DataView = new DataView(this.#bytes.buffer)
   readonly #starts: number[] = [0]
   readonly #isId: boolean[] = []
   /** By hash of the bytes the newest topic; for each topic the one before it with that hash. */
@@ -87,16 +88,29 @@ export class TopicKeys {
 
   #findHashed(hash: number, bytes: Uint8Array, offset: number, length: number, isId: boolean): number {
     let key = this.#byHash.get(hash) ?? NO_TOPIC
-    while (key !== NO_TOPIC && !this.is(key, bytes, offset, length, isId)) key = this.#before[key]!
+    while (key !== NO_TOPIC && !this.#isSame(key, bytes, offset, length, isId)) key = this.#before[key]!
     return key
   }
 
-  /** Whether a number is that of these bytes. */
-  is(key: number, bytes: Uint8Array, offset: number, length: number, isId: boolean): boolean {
+  /** Whether a number is that of these bytes: for whoever can guess it, as comparing words costs a fourth of finding the number. */
+  is(key: number, view: DataView, offset: number, length: number, isId: boolean): boolean {
+    if (!this.#isAlike(key, length, isId)) return false
     const start = this.#starts[key]!
-    if (this.#starts[key + 1]! - start !== length || this.#isId[key] !== isId) return false
+    let i = 0
+    for (; i <= length - 4; i += 4) if (this.#view.getInt32(start + i) !== view.getInt32(offset + i)) return false
+    for (; i < length; i++) if (this.#bytes[start + i] !== view.getUint8(offset + i)) return false
+    return true
+  }
+
+  #isSame(key: number, bytes: Uint8Array, offset: number, length: number, isId: boolean): boolean {
+    if (!this.#isAlike(key, length, isId)) return false
+    const start = this.#starts[key]!
     for (let i = 0; i < length; i++) if (this.#bytes[start + i] !== bytes[offset + i]) return false
     return true
+  }
+
+  #isAlike(key: number, length: number, isId: boolean): boolean {
+    return this.#starts[key + 1]! - this.#starts[key]! === length && this.#isId[key] === isId
   }
 
   #makeRoom(sizeBytes: number): void {
@@ -104,6 +118,7 @@ export class TopicKeys {
     const larger = new Uint8Array(Math.max(sizeBytes, this.#bytes.length * 2))
     larger.set(this.#bytes)
     this.#bytes = larger
+    this.#view = new DataView(larger.buffer)
   }
 }
 

@@ -10,7 +10,7 @@ import { PolicySet } from '../../src/policy/policy-set.ts'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
 import type { SessionContext } from '../../src/session/context.ts'
 import { Counters } from '../../src/session/counters.ts'
-import { DEFAULT_SERIES, SeriesBooks } from '../../src/session/series-books.ts'
+import { DEFAULT_SERIES, SeriesBooks, type SeriesLimits } from '../../src/session/series-books.ts'
 
 /** Whoever is named flood-… waits under this one. */
 export const FLOOD_QUOTA = 'floods'
@@ -44,7 +44,7 @@ export function quotasYaml(count: number): string {
   return `quotas:\n${[...first, ...others].map((quota) => `  - { ${quota} }\n`).join('')}`
 }
 
-export function contextOf(rules: readonly QuotaRule[]): SessionContext {
+export function contextOf(rules: readonly QuotaRule[], series: SeriesLimits = DEFAULT_SERIES): SessionContext {
   const book = new AddressBook(10)
   return {
     policy: new PolicySet(rules),
@@ -52,7 +52,7 @@ export function contextOf(rules: readonly QuotaRule[]): SessionContext {
     levels: new LevelTable(),
     topics: new TopicBook(TOPICS_MAX),
     groups: new GroupBook(GROUP_CLIENTS_MAX),
-    series: new SeriesBooks(DEFAULT_SERIES, book),
+    series: new SeriesBooks(series, book),
     counters: new Counters(),
     book,
     behaviourOf: (software) => behaviourOf(software, []),

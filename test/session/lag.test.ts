@@ -1,79 +1,21 @@
-/** How far groups are behind, as their Fetches, the answers and the commits tell; and how old what they fetch is. */
+/** How far groups are behind, as their Fetches and the answers tell; and how old what they fetch is. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Struct } from 'kafka-protocol-codec'
-import type { LagEntry } from '../../src/cluster/lag-book.ts'
 import type { GroupSeries } from '../../src/session/group-series.ts'
 import { DEFAULT_SERIES } from '../../src/session/series-books.ts'
 import { answer, chunksOf, concat, recordBatch, request, versionsOf } from '../support/frames.ts'
-import { EPOCH_MS, Rig, type RigOptions } from '../support/rig.ts'
+import {
+  type Asked,
+  consumer,
+  entriesOf,
+  type Fetched,
+  fetchedOf,
+  fetchOf,
+  lags,
+  TOPIC_ID_BYTES,
+} from '../support/lag-scene.ts'
+import { EPOCH_MS, Rig } from '../support/rig.ts'
 import { rule } from '../support/rules.ts'
-
-const TOPIC_ID = 'AAECAwQFBgcICQoLDA0ODw'
-const TOPIC_ID_BYTES = Buffer.from(TOPIC_ID, 'base64url')
-
-interface Asked {
-  readonly partition?: number
-  readonly offset: number
-}
-
-interface Call {
-  readonly version?: number
-  readonly correlationId?: number
-  readonly topic?: string
-  /** Of an incremental session. */
-  readonly more?: Struct
-  readonly clientId?: string
-}
-
-/** The topic as that version of Fetch has it. */
-function topicOf({ version = 12, topic = 'orders' }: Call): Struct {
-  return version >= 13 ? { topicId: TOPIC_ID } : { topic }
-}
-
-function fetchOf(asked: readonly Asked[], call: Call = {}): Uint8Array {
-  const partitions = asked.map(({ partition = 0, offset }) => ({ partition, fetchOffset: BigInt(offset) }))
-  const topics = asked.length === 0 ? [] : [{ ...topicOf(call), partitions }]
-  return request(
-    'Fetch',
-    call.version ?? 12,
-    { maxWaitMs: 500, minBytes: 1, maxBytes: 1e6, topics, ...call.more },
-    call,
-  )
-}
-
-interface Fetched {
-  readonly partition?: number
-  readonly end: number
-  readonly records?: Uint8Array
-  readonly errorCode?: number
-}
-
-function fetchedOf(fetched: readonly Fetched[], call: Call = {}): Uint8Array {
-  const partitions = fetched.map(({ partition = 0, end, records, errorCode = 0 }) => {
-    return { partitionIndex: partition, highWatermark: BigInt(end), errorCode, records: records ?? new Uint8Array(0) }
-  })
-  const responses = fetched.length === 0 ? [] : [{ ...topicOf(call), partitions }]
-  return answer('Fetch', call.version ?? 12, { responses }, call.correlationId)
-}
-
-/** A member of the group `g`, whose Fetches travel beside. */
-function consumer(options: RigOptions = {}, group = 'g'): Rig {
-  const rig = new Rig(options)
-  return rig.client(request('Heartbeat', 4, { groupId: group, memberId: 'm' })).broker(answer('Heartbeat', 4))
-}
-
-const entriesOf = ({ context }: Rig): LagEntry[] => [...context.series.lags.entries()]
-
-function lags(rig: Rig): Record<string, number | undefined> {
-  return Object.fromEntries(
-    entriesOf(rig).map((entry) => [`${entry.group}/${entry.topic}/${entry.partition}`, entry.lag]),
-  )
-}
-
-function committedLags(rig: Rig): Record<string, number | undefined> {
-  return Object.fromEntries(entriesOf(rig).map((entry) => [`${entry.topic}/${entry.partition}`, entry.committedLag]))
-}
 
 /** Pieces of both directions by turns. */
 function crossing(rig: Rig, ofClient: readonly Uint8Array[], ofBroker: readonly Uint8Array[]): void {
@@ -129,6 +71,42 @@ describe('lag is the high watermark less the offset asked for', () => {
       .broker(fetchedOf([{ end: 10 }]))
     rig.client(fetchOf([{ offset: 4 }])).broker(fetchedOf([{ end: -1, errorCode: 6 }]))
     assert.deepEqual(lags(rig), { 'g/orders/0': 6 })
+  })
+
+  test('several topics, in another order each time, some left out', () => {
+    const asked = (topics: Readonly<Record<string, readonly Asked[]>>): Uint8Array => {
+      const list = Object.entries(topics).map(([topic, partitions]) => {
+        return {
+          topic,
+          partitions: partitions.map(({ partition = 0, offset }) => ({ partition, fetchOffset: BigInt(offset) })),
+        }
+      })
+      return request('Fetch', 12, { maxWaitMs: 500, minBytes: 1, maxBytes: 1e6, topics: list })
+    }
+    const told = (topics: Readonly<Record<string, readonly Fetched[]>>): Uint8Array => {
+      const responses = Object.entries(topics).map(([topic, partitions]) => {
+        return {
+          topic,
+          partitions: partitions.map(({ partition = 0, end }) => ({
+            partitionIndex: partition,
+            highWatermark: BigInt(end),
+          })),
+        }
+      })
+      return answer('Fetch', 12, { responses })
+    }
+    const [p0, p1] = [{ offset: 10 }, { partition: 1, offset: 11 }]
+    const [e0, e1] = [{ end: 100 }, { partition: 1, end: 100 }]
+    const rig = consumer()
+      .client(asked({ a: [p0, p1], b: [p1, p0] }))
+      .broker(told({ b: [e0, e1], a: [e1, e0] }))
+    assert.deepEqual(lags(rig), { 'g/a/0': 90, 'g/a/1': 89, 'g/b/0': 90, 'g/b/1': 89 })
+    rig
+      .client(asked({ b: [{ partition: 1, offset: 50 }], a: [{ partition: 1, offset: 60 }] }))
+      .broker(told({ a: [{ end: 110 }] }))
+    assert.deepEqual(lags(rig), { 'g/a/0': 100, 'g/a/1': 40, 'g/b/0': 90, 'g/b/1': 50 })
+    rig.client(asked({ a: [{ offset: 110 }, { offset: 105 }], c: [p0] })).broker(told({ c: [e0], b: [{ end: 200 }] }))
+    assert.deepEqual(lags(rig), { 'g/a/0': 5, 'g/a/1': 40, 'g/b/0': 190, 'g/b/1': 50, 'g/c/0': 90 })
   })
 
   test('topics by id have their name from Metadata, and are told of once that is known', () => {
@@ -205,46 +183,6 @@ describe('lag is the high watermark less the offset asked for', () => {
       .client(fetchOf([{ offset: 40 }]))
       .broker(fetchedOf([{ end: 100 }]))
     assert.deepEqual(entriesOf(rig), [])
-  })
-})
-
-describe('committed lag', () => {
-  const commit = (api: 'OffsetCommit' | 'TxnOffsetCommit', offset: number, version: number): Uint8Array => {
-    const topic = { name: 'orders', topicId: TOPIC_ID } // a version has one of the two
-    const partitions = [{ partitionIndex: 0, committedOffset: BigInt(offset) }]
-    return request(api, version, { groupId: 'g', topics: [{ ...topic, partitions }] }, { correlationId: 5 })
-  }
-  const committed = (api: 'OffsetCommit' | 'TxnOffsetCommit', errorCode: number, version: number): Uint8Array => {
-    const topic = { name: 'orders', topicId: TOPIC_ID } // a version has one of the two
-    const topics = [{ ...topic, partitions: [{ partitionIndex: 0, errorCode }] }]
-    return answer(api, version, { topics }, 5)
-  }
-  /** Has asked for 40 of 100. */
-  const reading = (): Rig => {
-    const rig = consumer()
-    rig.context.topics.learn('orders', TOPIC_ID_BYTES, 1)
-    return rig.client(fetchOf([{ offset: 40 }])).broker(fetchedOf([{ end: 100 }]))
-  }
-
-  for (const api of ['OffsetCommit', 'TxnOffsetCommit'] as const) {
-    test(`${api}: counts from the answer on, in every version`, () => {
-      for (const version of versionsOf(api)) {
-        const rig = reading().client(commit(api, 25, version))
-        assert.deepEqual(committedLags(rig), { 'orders/0': undefined }, `v${version}`)
-        rig.broker(committed(api, 0, version))
-        assert.deepEqual(committedLags(rig), { 'orders/0': 75 }, `v${version}`)
-        assert.equal(rig.closed, undefined)
-      }
-    })
-  }
-
-  test('one that was refused does not count', () => {
-    const rig = reading()
-      .client(commit('OffsetCommit', 25, 8))
-      .broker(committed('OffsetCommit', 22, 8))
-    assert.deepEqual(committedLags(rig), { 'orders/0': undefined })
-    rig.client(commit('OffsetCommit', 30, 8)).broker(committed('OffsetCommit', 0, 8))
-    assert.deepEqual(committedLags(rig), { 'orders/0': 70 })
   })
 })
 
