@@ -18,6 +18,8 @@ export class Reachability {
   readonly #options: ReachabilityOptions
   /** Addresses by how the last attempt to reach them ended. */
   readonly #reached = new Map<string, boolean>()
+  /** Those that answered our last question as no broker for us: that one can connect to them says nothing. */
+  readonly #wrong = new Set<string>()
   #why = 'the brokers have not answered yet'
 
   constructor(options: ReachabilityOptions) {
@@ -27,7 +29,10 @@ export class Reachability {
   /** A connection for a client was tried. */
   dialled(address: Address, error: Error | undefined): void {
     this.#tried(address, error === undefined)
-    if (error === undefined) return
+    if (error === undefined) {
+      if (this.#wrong.has(formatAddress(address))) this.#reached.set(formatAddress(address), false)
+      return
+    }
     const text = formatAddress(address)
     this.#why = `${text}: ${error.message}`
     const message = `broker ${text} cannot be reached: ${error.message}`
@@ -39,8 +44,10 @@ export class Reachability {
   asked(address: Address, outcome: QueryOutcome): void {
     this.#tried(address, outcome.kind !== 'unreachable')
     if (outcome.kind === 'brokers') for (const broker of outcome.brokers) this.#reached.set(formatAddress(broker), true)
-    if (outcome.kind !== 'unreachable') return
     const text = formatAddress(address)
+    if (outcome.kind === 'unreachable' && outcome.isAnswered) this.#wrong.add(text)
+    else this.#wrong.delete(text)
+    if (outcome.kind !== 'unreachable') return
     this.#why = `${text}: ${outcome.error}`
     const message = `no answer from ${text}: ${outcome.error}`
     this.#options.limitedLog.log('discovery_failed', text, { address: text }, message)
@@ -62,7 +69,8 @@ export class Reachability {
     const { bootstrap, book } = this.#options
     const addresses = [...bootstrap, ...book.brokers().map((entry) => entry.address)]
     if (addresses.some((address) => this.of(address) === true)) return undefined
-    return `no broker can be reached (${this.#why}); check --upstream`
+    const isExplained = this.#wrong.size > 0 || this.#why.includes('upstream.')
+    return `no broker can be reached (${this.#why})${isExplained ? '' : '; check --upstream'}`
   }
 
   #tried(address: Address, reached: boolean): void {

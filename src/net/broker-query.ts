@@ -14,7 +14,8 @@ export interface FoundBroker extends Address {
 export type QueryOutcome =
   | { readonly kind: 'brokers'; readonly brokers: readonly FoundBroker[] }
   | { readonly kind: 'silent' }
-  | { readonly kind: 'unreachable'; readonly error: string }
+  /** `isAnswered`: something is there, and it is no broker for us until its configuration or ours is another. */
+  | { readonly kind: 'unreachable'; readonly error: string; readonly isAnswered: boolean }
 
 const METADATA_VERSION = 1
 
@@ -34,9 +35,11 @@ export async function queryBrokers(
     }
   } catch (error) {
     if (!(error instanceof QueryError)) throw error
-    // Whatever answered, and however: it is reachable, and no more is known.
-    const isOurs = error.reason === 'unreachable' || credentials !== undefined
-    return isOurs ? { kind: 'unreachable', error: error.message } : { kind: 'silent' }
+    const { reason, message } = error
+    // Whatever else answered, and however: clients may log in where we do not, and no more is known.
+    const isOurs = reason === 'unreachable' || reason === 'foreign' || credentials !== undefined
+    const isAnswered = reason === 'foreign' || reason === 'refused' || reason === 'closed'
+    return isOurs ? { kind: 'unreachable', error: message, isAnswered } : { kind: 'silent' }
   }
 }
 

@@ -47,6 +47,8 @@ export class Connection implements Outbox {
   #wake: NodeJS.Timeout | undefined
   #clientEnded = false
   #brokerEnded = false
+  /** What the broker ended the connection at, in place of answering. */
+  #unansweredFirst: string | undefined
   readonly #farewell: Farewell = new Farewell()
   #clientIsGone = false
   #ended = false
@@ -301,7 +303,9 @@ export class Connection implements Outbox {
     const { tls } = this.#upstream
     if (tls === undefined || !isTlsFault(error) || (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
       this.#countReset()
-      this.#finish('broker_reset', 'the broker reset the connection')
+      const { unansweredFirst } = this.session
+      if (unansweredFirst === undefined) this.#finish('broker_reset', 'the broker reset the connection')
+      else this.#finish('broker_closed_early', wantsLogin(unansweredFirst))
       return
     }
     const fault = tls.fault(error, address)
@@ -333,6 +337,7 @@ export class Connection implements Outbox {
   #brokerEnd(): void {
     if (this.session.inFlight > 0) this.#countReset()
     this.#brokerEnded = true
+    this.#unansweredFirst = this.session.unansweredFirst
     this.#passBrokerEnd()
   }
 
@@ -340,11 +345,12 @@ export class Connection implements Outbox {
     if (this.#farewell.isOver || this.session.needsListener) return
     this.session.closed(monotonicMs()) // no answer comes any more, however long the client takes to read what came
     if (this.#client.writableLength > 0) return
-    this.#farewell.begin(
-      'broker_closed',
-      this.session.brokerMidFrame ? 'in the middle of an answer' : '',
-      monotonicMs(),
-    )
+    if (this.#unansweredFirst === undefined) {
+      const detail = this.session.brokerMidFrame ? 'in the middle of an answer' : ''
+      this.#farewell.begin('broker_closed', detail, monotonicMs())
+    } else {
+      this.#farewell.begin('broker_closed_early', wantsLogin(this.#unansweredFirst), monotonicMs())
+    }
     this.#endBoth()
   }
 
@@ -386,4 +392,11 @@ export class Connection implements Outbox {
 /** An IPv4 address that came over a socket of both families is told as such. */
 function plainAddress(remoteAddress: string | undefined): string {
   return remoteAddress?.replace(/^::ffff:(?=\d+\.)/u, '') ?? ''
+}
+
+function wantsLogin(api: string): string {
+  return (
+    `the broker ended the connection instead of answering ${api}, the first request of a client that has not logged in: ` +
+    'if that listener takes logins (SASL), let the client log in, or configure upstream.sasl'
+  )
 }

@@ -181,7 +181,7 @@ function handshakeFault(error: NodeJS.ErrnoException): readonly [CloseReason, st
 }
 
 const DISTRUSTS_US =
-  'a client does not take our certificate: its truststore needs the authority that signed listen.tls.certFile, and the certificate the name that the client connects to'
+  'a client does not take our certificate: its truststore needs the authority that signed listen.tls.certFile, the certificate the name that the client connects to, and it must not have expired'
 
 const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE:

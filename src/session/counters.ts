@@ -20,6 +20,7 @@ export const CODEC_SLOTS = 8
 export const CLOSE_REASONS = [
   'client_closed', // the client said goodbye, everything was delivered
   'broker_closed', // the broker said goodbye
+  'broker_closed_early', // and had answered nothing but greetings of a client without a login
   'client_reset',
   'broker_reset',
   'broker_unreachable', // no connection to the broker came about

@@ -14,7 +14,7 @@ export function handshakeFault(answer: Struct, mechanism: string): string | unde
   if (code === ERROR_CODE.NONE) return undefined
   if (code === ERROR_CODE.UNSUPPORTED_SASL_MECHANISM) {
     const known = cut((answer['mechanisms'] as string[]).join(', ')) || 'none'
-    return `the broker does not take ${mechanism}; its mechanisms are ${known}`
+    return `the broker does not take ${mechanism}; its mechanisms are ${known}: choose one of them`
   }
   if (code === ERROR_CODE.ILLEGAL_SASL_STATE) {
     return 'this listener of the broker takes no login; leave the user out, or give its SASL listener'
@@ -30,5 +30,14 @@ function cut(words: string): string {
 export function authenticateFault(answer: Struct, who: string, mechanism: string): string | undefined {
   const code = Number(answer['errorCode'])
   if (code === ERROR_CODE.NONE) return undefined
-  return `the broker does not let ${who} in by ${mechanism}: ${errorWords(code, answer['errorMessage'])}`
+  const hint = code === ERROR_CODE.SASL_AUTHENTICATION_FAILED ? `; ${hintFor(mechanism)}` : ''
+  return `the broker does not let ${who} in by ${mechanism}: ${errorWords(code, answer['errorMessage'])}${hint}`
+}
+
+/** Kafka tells who logs in no more than that it failed. */
+function hintFor(mechanism: string): string {
+  if (mechanism === 'OAUTHBEARER')
+    return 'is the token valid, and for the issuer and the audience that the broker takes?'
+  if (mechanism === 'PLAIN') return 'are user and password those that the broker has?'
+  return `are user and password those that the broker has, and was the password set there for ${mechanism} too?`
 }

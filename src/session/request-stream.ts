@@ -34,6 +34,8 @@ const NOT_HELD = -1
 export class RequestStream {
   /** Set once the first frame was forwarded. */
   started = false
+  /** ApiVersions that were forwarded: once, or twice where the broker did not know the first version. */
+  greetings = 0
   stop: Stop = 'needs_more'
 
   readonly #parts: SessionParts
@@ -315,6 +317,7 @@ export class RequestStream {
     }
     this.#finish(nowMs)
     this.#parts.inFlight.last().saslStep = remembered
+    if (this.#head.apiKey === API_KEY.ApiVersions) this.greetings++
     return frameEnd
   }
 

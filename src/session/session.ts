@@ -5,7 +5,7 @@
  * `clientBytes` and `brokerBytes` say how far they took the chunk. What they did not take is offered again, in place, with
  * more bytes behind it or at the session's wake time: a hold costs no memory, and TCP carries the pressure back.
  */
-import { ProtocolError } from 'kafka-protocol-codec'
+import { apiSchema, ProtocolError } from 'kafka-protocol-codec'
 import { IN_FLIGHT_MAX } from '../bounds.ts'
 import type { BrokerCounts } from '../cluster/broker-book.ts'
 import type { Identity } from '../policy/identity.ts'
@@ -141,6 +141,19 @@ export class Session {
   /** An answer names a broker whose listener is not up yet: offer the broker's bytes again when it is. */
   get needsListener(): boolean {
     return this.#answers.stop === 'needs_listener'
+  }
+
+  /**
+   * The first request after the greetings, while it has no answer and nobody has logged in, whose affair that is: a broker that wants a
+   * login says goodbye to it.
+   */
+  get unansweredFirst(): string | undefined {
+    const head = this.#inFlight.peek()
+    const answered = this.totals.requests - this.#inFlight.length
+    const { greetings } = this.#requests
+    if (head === undefined || answered !== greetings || greetings === 0) return undefined
+    const mayLogIn = this.#parts.clientLogin.mode === 'pass' && this.#facts.identity.principal === ''
+    return mayLogIn ? apiSchema(head.apiKey)?.name : undefined
   }
 
   /** Its client has to log in here before it is served, and has not begun to. */

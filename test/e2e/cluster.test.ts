@@ -208,7 +208,14 @@ async function judge(kafka: KafkaCluster, { client, producing, consuming, exact 
 
 /** Daily life, and what the death of a broker brings; anything else would be a fault of ours. */
 async function reasonsAreKnown(sluice: RunningSluice): Promise<void> {
-  const known = ['client_closed', 'client_reset', 'broker_closed', 'broker_reset', 'broker_unreachable']
+  const known = [
+    'client_closed',
+    'client_reset',
+    'broker_closed',
+    'broker_closed_early',
+    'broker_reset',
+    'broker_unreachable',
+  ]
   const series = (await sluice.metrics()).series('sluice_disconnects_total')
   const unknown = series.filter(({ labels, value }) => value > 0 && !known.includes(labels['reason'] ?? ''))
   assert.deepEqual(unknown, [], JSON.stringify(sluice.logs.slice(-20)))

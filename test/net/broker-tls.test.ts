@@ -190,6 +190,26 @@ for (const [what, answer] of NO_TLS) {
   })
 }
 
+test('a broker with TLS, where we are told to speak without: we are not ready, also while clients can connect to it', async (t) => {
+  const alert = Buffer.from('15030300020228', 'hex')
+  const server = createServer((socket) => socket.on('error', () => undefined).once('data', () => socket.end(alert)))
+  server.listen({ host: '127.0.0.1', port: 0 })
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const bootstrap = [{ host: '127.0.0.1', port: (server.address() as AddressInfo).port }]
+  const scene = await startScene(t, { brokers: [], bootstrap })
+  const says = (): boolean =>
+    /speaks TLS; configure upstream\.tls, or give .* listener without it\)$/.test(scene.sluice.status().reasons.join())
+  await waitFor('it is said', says, FAST)
+  for (let i = 0; i < 3; i++) {
+    const client = await scene.client()
+    client.send(API_KEY.ApiVersions, 0, {})
+    await waitFor('its connection ends', () => client.closed, FAST)
+    assert.ok(says(), scene.sluice.status().reasons.join())
+  }
+  assert.equal(scene.sluice.status().ready, false)
+})
+
 const NO_FILES: UpstreamTls = {
   ...{ caFile: undefined, certFile: undefined, keyFile: undefined, serverName: undefined },
   ...{ verify: 'full', minVersion: 'TLSv1.2' },

@@ -152,6 +152,37 @@ describe('deaths', () => {
     assert.equal(scene.said('broker_reset')[0]?.['level'], 'warn')
   })
 
+  for (const how of ['end', 'reset'] as const) {
+    test(`a broker that answers greetings, and ends the connection at the first request without a login (${how})`, async (t) => {
+      const scene = await startScene(t)
+      const client = await scene.client()
+      await client.request(API_KEY.ApiVersions, 0, {})
+      scene.broker.controlKey(API_KEY.Metadata, (request) => {
+        request.connection[how]()
+        return undefined
+      })
+      client.send(API_KEY.Metadata, 9, { topics: [] })
+      await waitFor('the client hears of it', () => client.closed, FAST)
+      await scene.ended({ broker_closed_early: 1 })
+      const { level, msg } = scene.said('broker_closed_early')[0] ?? {}
+      assert.equal(level, 'warn')
+      assert.match(String(msg), /instead of answering Metadata, .*let the client log in, or configure upstream\.sasl/)
+    })
+  }
+
+  test('one that has answered more than greetings just ends', async (t) => {
+    const scene = await startScene(t)
+    const client = await scene.client()
+    for (let i = 0; i < 3; i++) await client.request(API_KEY.Metadata, 9, { topics: [] })
+    scene.broker.controlKey(API_KEY.Metadata, (request) => {
+      request.connection.end()
+      return undefined
+    })
+    client.send(API_KEY.Metadata, 9, { topics: [] })
+    await waitFor('the client hears of it', () => client.closed, FAST)
+    await scene.ended({ broker_closed: 1 })
+  })
+
   for (const [how, reason] of [
     ['end', 'broker_closed'],
     ['reset', 'broker_reset'],

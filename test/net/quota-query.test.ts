@@ -292,10 +292,20 @@ describe('queryBrokers', () => {
     })
   })
 
-  test('one that wants a login, or speaks no Kafka, is reachable and silent', async (context) => {
-    for (const reply of ['close', Buffer.from('15030300020228', 'hex'), Buffer.from('SSH-2.0-OpenSSH')] as const) {
+  test('one that wants a login is reachable and silent', async (context) => {
+    const broker = await scriptedBroker(context, { [API_KEY.Metadata]: () => 'close' })
+    assert.deepEqual(await queryBrokers(broker.address, signal), { kind: 'silent' })
+  })
+
+  test('one that speaks no Kafka is no broker, and is known to have answered', async (context) => {
+    for (const [reply, error] of [
+      [Buffer.from('15030300020228', 'hex'), /speaks TLS; configure upstream\.tls/],
+      [Buffer.from('SSH-2.0-OpenSSH'), /does not speak Kafka's protocol|may not be a Kafka broker/],
+    ] as const) {
       const broker = await scriptedBroker(context, { [API_KEY.Metadata]: () => reply })
-      assert.deepEqual(await queryBrokers(broker.address, signal), { kind: 'silent' })
+      const outcome = await queryBrokers(broker.address, signal)
+      assert.ok(outcome.kind === 'unreachable' && outcome.isAnswered)
+      assert.match(outcome.error, error)
     }
   })
 

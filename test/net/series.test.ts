@@ -46,6 +46,7 @@ test('a broker that cuts a connection with answers due is counted, a goodbye in 
   const [idle, asking] = [await scene.client(port), await scene.client(port)]
   await idle.ping()
   await asking.ping()
+  await asking.request(API_KEY.Metadata, 9, { topics: [] })
   assert.equal((await metricsOf(scene)).value('sluice_broker_connections', { node }), 2)
   scene.broker.controlKey(API_KEY.Fetch, () => new Promise(() => undefined))
   asking.send(API_KEY.Fetch, 12, { maxWaitMs: 500 })

@@ -38,6 +38,7 @@ export type EndingEvent =
   | 'no_broker_port'
   | 'broker_bad_frame'
   | 'broker_reset'
+  | 'broker_closed_early'
   | 'connection_limit'
   | 'drain_deadline'
 
@@ -94,6 +95,10 @@ export const ENDING_EVENTS: Readonly<Record<EndingEvent, Ending>> = {
     'Is `--upstream` a Kafka listener for clients? Otherwise report it.',
   ),
   broker_reset: ends('The broker reset the connection.', "Look at the broker's log."),
+  broker_closed_early: ends(
+    'The broker ended the connection instead of answering the first request of a client that has not logged in.',
+    "If that listener takes logins (SASL): let the client log in, or configure `upstream.sasl`. Otherwise look at the broker's log.",
+  ),
   connection_limit: refuses(
     'As many connections are open as `limits.connectionsMax` allows: one was refused, or one that had sent nothing closed.',
     'Raise the limit, or find out who opens so many.',
