@@ -83,6 +83,7 @@ async function importQuotas(flags: ImportFlags, terminal: Terminal): Promise<num
 function withFlags(message: string): string {
   return withFlagNames(message)
     .replace('give a user, its password and the mechanism', 'give --user, --password-file and --mechanism')
+    .replace('user and password of upstream.sasl', '--user and --password-file')
     .replace('leave the user out, or', 'leave --user out, or')
 }
 

@@ -185,7 +185,7 @@ const DISTRUSTS_US =
 
 const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-    'a client shows no certificate, and listen.tls.clientAuth requires one: give it a keystore, or set clientAuth to want',
+    'a client shows no certificate, and listen.tls.clientAuth requires one: give it a keystore with one that an authority of listen.tls.clientCaFile has signed (Java shows no other), or set clientAuth to want',
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'a client speaks only versions of TLS older than listen.tls.minVersion',
   ERR_SSL_VERSION_TOO_LOW: 'a client speaks only versions of TLS older than listen.tls.minVersion',
   ERR_SSL_NO_SHARED_CIPHER: 'a client and we have no cipher in common that fits our certificate',

@@ -38,6 +38,7 @@ export function authenticateFault(answer: Struct, who: string, mechanism: string
 function hintFor(mechanism: string): string {
   if (mechanism === 'OAUTHBEARER')
     return 'is the token valid, and for the issuer and the audience that the broker takes?'
-  if (mechanism === 'PLAIN') return 'are user and password those that the broker has?'
-  return `are user and password those that the broker has, and was the password set there for ${mechanism} too?`
+  const right = 'are user and password of upstream.sasl those that the broker has'
+  if (mechanism === 'PLAIN') return `${right}?`
+  return `${right}, and was the password set there for ${mechanism} too?`
 }

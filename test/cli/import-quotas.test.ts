@@ -123,6 +123,18 @@ describe('import-quotas', () => {
     assert.deepEqual(tokens, ['\0sluice\0pencil '])
   })
 
+  test('a login that is refused is told with the flags that it came from', async (context) => {
+    const broker = await scriptedBroker(context, {
+      [API_KEY.SaslAuthenticate]: () => ({ errorCode: ERROR_CODE.SASL_AUTHENTICATION_FAILED, errorMessage: 'no' }),
+    })
+    const path = join(directory, 'password')
+    writeFileSync(path, 'pencil')
+    const flags = ['--user', 'sluice', '--password-file', path, '--mechanism', 'PLAIN']
+    const { exitCode, err } = await importQuotas(['--bootstrap', at(broker), ...flags])
+    assert.equal(exitCode, 1, err)
+    assert.match(err, /SASL_AUTHENTICATION_FAILED \(no\); are --user and --password-file those that the broker has\?/)
+  })
+
   test('what Kafka refuses is told with the flag that helps, and exit code 1', async (context) => {
     const locked = await scriptedBroker(context, { [API_KEY.DescribeClientQuotas]: () => 'close' })
     const { exitCode, out, err } = await importQuotas(['--bootstrap', at(locked)])

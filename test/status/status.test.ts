@@ -71,7 +71,7 @@ test('who is limited, by what, and how its bucket stands', async (t) => {
 
 test('no page tells a secret, whatever it is asked', async (t) => {
   const files = new SecretFiles(t)
-  const secrets = ['s3cret-password', 's3cret-token']
+  const secrets = ['s3cret-password', 's3cret-token-of-admin']
   const passwordFile = files.write('password', secrets[0]!)
   const tokenFile = files.write('token', secrets[1]!)
   const sasl = {
