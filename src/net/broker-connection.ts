@@ -7,6 +7,7 @@ import { apiSchema, decodeResponse, encodeRequest, ProtocolError, type Struct } 
 import { FRAME_BYTES_MAX, QUERY_BYTES_MAX, QUERY_TIMEOUT_MS } from '../bounds.ts'
 import { type Address, formatAddress } from '../cluster/address-book.ts'
 import { type BrokerTls, isTlsFault } from './broker-tls.ts'
+import { deadline } from './deadline.ts'
 
 /**
  * - `unreachable`: no connection · `silent`: no answer in time · `closed`: the broker ended the connection instead of answering
@@ -67,10 +68,9 @@ export class BrokerConnection {
       reject(error)
     }
     const giveUp = (): void => fail(new QueryError('aborted', 'given up'))
-    const timer = setTimeout(
-      () => fail(new QueryError('unreachable', `no connection within ${QUERY_TIMEOUT_MS / 1000} s`)),
-      QUERY_TIMEOUT_MS,
-    )
+    const timer = deadline(QUERY_TIMEOUT_MS, () => {
+      if (!connected) fail(new QueryError('unreachable', `no connection within ${QUERY_TIMEOUT_MS / 1000} s`))
+    })
     socket.on(tls === undefined ? 'connect' : 'secureConnect', () => {
       connected = true
       clearTimeout(timer)
@@ -94,10 +94,11 @@ export class BrokerConnection {
     if (this.#waiting !== undefined) throw new Error('one request at a time')
     const { promise, resolve, reject } = Promise.withResolvers<Struct>()
     const correlationId = ++this.#lastCorrelationId
-    const timer = setTimeout(() => {
+    const timer = deadline(QUERY_TIMEOUT_MS, () => {
+      if (this.#waiting?.correlationId !== correlationId) return
       const what = `${this.#where} did not answer ${nameOf(apiKey)} within ${QUERY_TIMEOUT_MS / 1000} s`
       this.#end(new QueryError('silent', what))
-    }, QUERY_TIMEOUT_MS)
+    })
     this.#waiting = { apiKey, version, correlationId, bytesMax, timer, resolve, reject }
     this.#socket.write(encodeRequest({ apiKey, apiVersion: version, correlationId, clientId: CLIENT_ID }, body))
     return promise

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { DIAL_TIMEOUT_MS } from '../bounds.ts'
 import { type Address, formatAddress } from '../cluster/address-book.ts'
 import { dialBroker } from './adopt.ts'
+import { deadline } from './deadline.ts'
 import type { Pipe } from './pipe.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -46,7 +47,9 @@ export class Dial {
     }
     const { tls } = this.#upstream
     const socket = dialBroker(address, this.#pipe, tls)
+    let isOver = false
     const stop = (): void => {
+      isOver = true
       clearTimeout(timeout)
       socket.on('error', () => undefined)
       socket.destroy()
@@ -56,13 +59,13 @@ export class Dial {
       this.#events.dialled(address, tls === undefined ? error : new Error(tls.fault(error, address)))
       if (!this.#stopped) this.#try(index + 1)
     }
-    const timeout = setTimeout(
-      () => failed(new Error(`no connection within ${DIAL_TIMEOUT_MS / 1000} s`)),
-      DIAL_TIMEOUT_MS,
-    )
+    const timeout = deadline(DIAL_TIMEOUT_MS, () => {
+      if (!isOver) failed(new Error(`no connection within ${DIAL_TIMEOUT_MS / 1000} s`))
+    })
     this.#stop = stop
     socket.once('error', failed)
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      isOver = true
       clearTimeout(timeout)
       socket.off('error', failed)
       this.#events.dialled(address, undefined)

@@ -67,7 +67,8 @@ for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const) {
     await client.ping()
     const [seen] = back.sluice.status().clients.filter(({ principal }) => principal !== '')
     assert.equal(seen?.principal, 'alice,=')
-    assert.deepEqual(front.sluice.status().reasons, [])
+    // A question of our own that was not answered in 5 s is asked again, and till then it counts.
+    await waitFor('nothing is wrong', () => front.sluice.status().reasons.length === 0)
     await waitFor('our own questions log in too', () => front.sluice.status().brokers.length > 0)
     client.end()
     await client.leftInPeace()
