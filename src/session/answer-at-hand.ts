@@ -6,12 +6,12 @@
  *                     └ the run that waits      └ from                    └ bodyAt        └ visibleEnd
  */
 
-import { Skim } from 'kafka-protocol-codec'
+import { API_KEY, Skim } from 'kafka-protocol-codec'
 import { isFetch } from '../policy/api-classes.ts'
 import { AnswerSink } from './answer-sink.ts'
 import { commitsOffsets } from './api-kinds.ts'
 import { type Expected, NOTHING_EXPECTED } from './in-flight.ts'
-import type { ResponsePlan } from './response-plan.ts'
+import { type ResponsePlan, W_ANSWER_GROUP } from './response-plan.ts'
 import type { SessionParts } from './session-parts.ts'
 import type { TopicShares } from './topic-shares.ts'
 
@@ -93,6 +93,7 @@ export class AnswerAtHand {
     if (sink.cursor !== undefined) sink.forgetFollowers()
     if (isFetch(expected.apiKey)) this.#lookForData()
     else if (commitsOffsets(expected.apiKey)) this.#lookForCommits()
+    else if (expected.apiKey === API_KEY.OffsetFetch) this.#lookForOffsets(plan.skim.found[W_ANSWER_GROUP] === true)
     this.shares?.begin(frameBytes)
     this.skim.start(plan.skim, frameBytes - (this.bodyAt - this.from))
   }
@@ -112,6 +113,15 @@ export class AnswerAtHand {
     sink.commits = expected.isFollowed ? this.#parts.following.commits : undefined
     sink.cursor = sink.commits?.answered
     sink.cursor?.begin(expected.group ?? '', nowMs)
+  }
+
+  #lookForOffsets(namesGroups: boolean): void {
+    const { sink, nowMs, expected } = this
+    const { offsets } = this.#parts.following
+    if (!expected.isFollowed || offsets === undefined) return
+    sink.offsets = offsets
+    sink.cursor = offsets.answered
+    offsets.begin(namesGroups ? undefined : expected.group, nowMs)
   }
 
   /** Looks at the body as far as it is in sight; returns how far that went. */

@@ -6,9 +6,11 @@ import type { FetchFollower } from './fetch-follower.ts'
 import type { GroupSeries } from './group-series.ts'
 import { PartitionLearner } from './learn-partitions.ts'
 import { TopicLearner } from './learn-topics.ts'
+import type { OffsetFollower } from './offset-follower.ts'
 import type { PartitionBook } from './partition-book.ts'
 import type { PartitionCursor } from './partition-entries.ts'
 import {
+  W_ANSWER_GROUP,
   W_ANSWER_ROW,
   W_ANSWER_TOPIC,
   W_ANSWER_TOPIC_ID,
@@ -26,6 +28,7 @@ import {
   W_MEMBER,
   W_NODE_ID,
   W_NODES,
+  W_OFFSET_ROW,
   W_PARTITION,
   W_PORT,
   W_RECORDS,
@@ -71,10 +74,11 @@ export class AnswerSink implements SkimSink {
   records = 0
   /** Who is told of the topics of an answer whose plan reports them; set before the answer begins. */
   answerTopics: AnswerTopics | undefined
-  /** Of an answer to a Fetch or a commit that is followed: who is told of its topics and partitions. */
+  /** Of an answer to a Fetch, an OffsetFetch or a commit that is followed: who is told of its topics and partitions. */
   cursor: PartitionCursor | undefined
   fetches: FetchFollower | undefined
   commits: CommitFollower | undefined
+  offsets: OffsetFollower | undefined
   /** Of an answer to a member of a group. */
   error = 0
   generation = 0
@@ -117,6 +121,7 @@ export class AnswerSink implements SkimSink {
     this.cursor = undefined
     this.fetches = undefined
     this.commits = undefined
+    this.offsets = undefined
   }
 
   value(field: number, value: number, offset: number): void {
@@ -169,9 +174,14 @@ export class AnswerSink implements SkimSink {
     this.#topics?.error(code)
     this.#partitions?.error(code)
     this.commits?.result(code)
+    this.offsets?.result(code)
   }
 
   row(field: number, view: DataView, at: number, places: readonly number[]): void {
+    if (field === W_OFFSET_ROW) {
+      this.offsets?.told(view.getInt32(at), int64At(view, at + places[1]!))
+      return
+    }
     if (field !== W_ANSWER_ROW) return
     const partition = view.getInt32(at)
     this.answerTopics?.partition(partition)
@@ -218,6 +228,9 @@ export class AnswerSink implements SkimSink {
         return
       case W_MEMBER:
         this.member = decoder.decode(bytes.subarray(offset, offset + length))
+        return
+      case W_ANSWER_GROUP:
+        this.offsets?.group(bytes, offset, length)
         return
       case W_ANSWER_TOPIC:
       case W_ANSWER_TOPIC_ID:

@@ -110,6 +110,11 @@ export class BodyWatch implements SkimSink {
     this.#told = follower
   }
 
+  /** Committed offsets are asked for: the answer tells them. */
+  fetchOffsets(): void {
+    this.isFollowed = this.#parts.following.ofOffsets() !== undefined
+  }
+
   /** Runs over the next part of the body, byte `framePlace` of its frame first; returns up to where that may go. */
   run(bytes: Uint8Array, view: DataView, from: number, end: number, framePlace: number): number {
     const { tracking } = this.#parts

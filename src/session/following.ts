@@ -4,11 +4,13 @@ import { CommitFollower } from './commit-follower.ts'
 import type { SessionContext } from './context.ts'
 import { FetchFollower } from './fetch-follower.ts'
 import { GroupMeter } from './group-series.ts'
+import { OffsetFollower } from './offset-follower.ts'
 
 export class Following {
   readonly group: GroupMeter
   fetches: FetchFollower | undefined
   commits: CommitFollower | undefined
+  offsets: OffsetFollower | undefined
   readonly #context: SessionContext
 
   constructor(context: SessionContext) {
@@ -28,5 +30,12 @@ export class Following {
     const { series, topics } = this.#context
     if (series.limits.partitionsMax > 0) this.commits ??= new CommitFollower(series.lags, topics)
     return this.commits
+  }
+
+  /** Likewise. */
+  ofOffsets(): OffsetFollower | undefined {
+    const { series, topics } = this.#context
+    if (series.limits.partitionsMax > 0) this.offsets ??= new OffsetFollower(series.lags, topics)
+    return this.offsets
   }
 }

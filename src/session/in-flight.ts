@@ -25,7 +25,7 @@ export interface Expected {
   charge: FrameCharge
   /** The topics of the answer are told apart. */
   tellsTopics: boolean
-  /** It is followed for lag: a Fetch, or a commit of `group`. */
+  /** It is followed for lag: a Fetch, an OffsetFetch, or a commit of `group`. */
   isFollowed: boolean
   /** The group that it names as its own. */
   group: string | undefined

@@ -283,6 +283,7 @@ export class RequestStream {
     else if (isInspected(head.apiKey)) return this.#inspect(bytes, frameEnd, nowMs)
     else if (this.#look.mutation !== undefined) return this.#mutate(this.#look.mutation, frameEnd, nowMs)
     else if (commitsOffsets(head.apiKey)) this.#watch.commit(head, this.#bodyLeft, this.#look.group, nowMs)
+    else if (head.apiKey === API_KEY.OffsetFetch) this.#watch.fetchOffsets()
     if (this.#bodyLeft === 0) this.#finish(nowMs)
     return at
   }

@@ -1,5 +1,13 @@
 /** What is looked for in each answer, compiled once for each API and version from the generated tables. */
-import { API_KEY, addressFields, apiSchema, compileSkim, inRange, type SkimPlan } from 'kafka-protocol-codec'
+import {
+  API_KEY,
+  addressFields,
+  apiSchema,
+  compileSkim,
+  inRange,
+  type MessageSchema,
+  type SkimPlan,
+} from 'kafka-protocol-codec'
 import { commitsOffsets } from './api-kinds.ts'
 
 /** Indexes of the wanted fields, the same in every plan. */
@@ -26,23 +34,34 @@ export const W_ANSWER_TOPIC = 14
 export const W_ANSWER_TOPIC_ID = 15
 /** A row: the partition, its error and, of a Fetch, its high watermark. */
 export const W_ANSWER_ROW = 16
+/** Of an answer that tells what groups have committed (`offset-follower.ts`): a row of the partition and its offset, and the group. */
+export const W_OFFSET_ROW = 17
+export const W_ANSWER_GROUP = 18
 /** Of answers to members of groups (`group-watch.ts`): the generation or epoch, whether there is an assignment, who the member is. */
-export const W_GENERATION = 17
-export const W_ASSIGNMENT = 18
-export const W_MEMBER = 19
+export const W_GENERATION = 19
+export const W_ASSIGNMENT = 20
+export const W_MEMBER = 21
 /** Of Metadata (`learn-partitions.ts`), in this order; `W_ERROR` comes first. */
-export const W_PARTITION = 20
-export const W_LEADER = 21
-export const W_LEADER_EPOCH = 22
-export const W_REPLICAS = 23
-export const W_IN_SYNC = 24
+export const W_PARTITION = 22
+export const W_LEADER = 23
+export const W_LEADER_EPOCH = 24
+export const W_REPLICAS = 25
+export const W_IN_SYNC = 26
 const FETCHED_FIELDS = [
   'responses.topic',
   'responses.topicId',
   'responses.partitions.{partitionIndex,errorCode,highWatermark}',
+  '',
+  '',
 ]
-const COMMITTED_FIELDS = ['topics.name', 'topics.topicId', 'topics.partitions.{partitionIndex,errorCode}']
-const UNTOLD_FIELDS = ['', '', '']
+const COMMITTED_FIELDS = ['topics.name', 'topics.topicId', 'topics.partitions.{partitionIndex,errorCode}', '', '']
+const OFFSETS = 'partitions.{partitionIndex,committedOffset}'
+const OFFSET_FIELDS = ['topics.name', '', '', `topics.${OFFSETS}`, '']
+/** From v8 on. */
+const GROUPS_OFFSET_FIELDS = ['name', 'topicId', '', OFFSETS].map((name) =>
+  name === '' ? '' : `groups.topics.${name}`,
+)
+const UNTOLD_FIELDS = ['', '', '', '', '']
 const GROUP_FIELDS: ReadonlyMap<number, readonly string[]> = new Map([
   [API_KEY.JoinGroup, ['generationId', '', 'memberId']],
   [API_KEY.ConsumerGroupHeartbeat, ['memberEpoch', 'assignment', '']],
@@ -90,7 +109,7 @@ const topicPlans: ResponsePlan[][] = []
 
 /**
  * The plan for an answer, undefined for an API or a version that the codec does not know: that one passes as it is.
- * @param tellsTopics the topics and partitions of an answer with data, or to a commit, are reported as well
+ * @param tellsTopics the topics and partitions of an answer with data or offsets, or to a commit, are reported as well
  */
 export function responsePlan(apiKey: number, version: number, tellsTopics = false): ResponsePlan | undefined {
   const table = tellsTopics ? topicPlans : plans
@@ -101,6 +120,13 @@ export function responsePlan(apiKey: number, version: number, tellsTopics = fals
   table[apiKey] ??= []
   table[apiKey][version] = plan
   return plan
+}
+
+function toldFields(apiKey: number, { fields }: MessageSchema, version: number): readonly string[] {
+  if (commitsOffsets(apiKey)) return COMMITTED_FIELDS
+  if (apiKey !== API_KEY.OffsetFetch) return FETCHED_FIELDS
+  const namesGroups = fields.some(({ name, versions }) => name === 'groups' && inRange(version, versions))
+  return namesGroups ? [...GROUPS_OFFSET_FIELDS, 'groups.groupId'] : OFFSET_FIELDS
 }
 
 function compilePlan(apiKey: number, version: number, tellsTopics: boolean): ResponsePlan | undefined {
@@ -120,7 +146,7 @@ function compilePlan(apiKey: number, version: number, tellsTopics: boolean): Res
     apiKey === API_KEY.Metadata ? 'topics' : '',
     apiKey === API_KEY.DescribeCluster ? 'endpointType' : '',
     ...(TOPIC_FIELDS.get(apiKey) ?? NO_TOPIC_FIELDS),
-    ...(tellsTopics ? (commitsOffsets(apiKey) ? COMMITTED_FIELDS : FETCHED_FIELDS) : UNTOLD_FIELDS),
+    ...(tellsTopics ? toldFields(apiKey, schema, version) : UNTOLD_FIELDS),
     ...(GROUP_FIELDS.get(apiKey) ?? NO_GROUP_FIELDS),
     ...(apiKey === API_KEY.Metadata ? PARTITION_FIELDS : []),
   ])

@@ -16,8 +16,8 @@ import {
   runClient,
   startClient,
 } from '../support/clients.ts'
-import type { SluiceMetrics } from '../support/sluice-metrics.ts'
 import { waitFor } from '../support/wait.ts'
+import { isSame, lagIn, lagsOf, told } from './support/lag-view.ts'
 import { kafkaFor, type RunningSluice, withSluice } from './support/sluice.ts'
 
 const BROKERS = 3
@@ -41,6 +41,19 @@ const GROUPS: readonly { readonly name: string; readonly client: ClientName; rea
   { name: 'turns-franz-go', client: 'franz-go' },
 ]
 
+interface OldGroup {
+  readonly name: string
+  readonly client: ClientName
+  readonly protocol?: string
+}
+
+/** A consumer of each protocol of groups, and another library's: they ask for their offsets in different versions. */
+const OLD_GROUPS: readonly OldGroup[] = [
+  { name: 'old-classic', client: 'java', protocol: 'classic' },
+  { name: 'old-kip-848', client: 'java', protocol: 'consumer' },
+  { name: 'old-librdkafka', client: 'librdkafka' },
+]
+
 test('what /metrics says is so', async (context) => {
   const has = new Map<ClientName, boolean>()
   for (const client of ['java', 'librdkafka', 'sarama', 'franz-go'] as const) {
@@ -57,6 +70,9 @@ test('what /metrics says is so', async (context) => {
       ...producers.map((one) => context.test(`${one.client}: batches`, () => batches(one, kafka, sluice))),
       ...groups.map((one) => context.test(`${one.name}: turns`, (subtest) => turns(subtest, one, kafka, sluice))),
       context.test('lag', (subtest) => lag(subtest, kafka, sluice)),
+      ...OLD_GROUPS.map((one) =>
+        context.test(`${one.name}: committed lag`, (subtest) => oldGroup(subtest, one, kafka, sluice)),
+      ),
       context.test('end-to-end latency', (subtest) => ages(subtest, kafka, sluice)),
     ])
     await context.test('a broker dies', (subtest) => aBrokerDies(subtest, kafka, sluice))
@@ -198,31 +214,39 @@ async function lag(context: TestContext, kafka: KafkaCluster, sluice: RunningSlu
   await running.stop()
 }
 
-const told = async (sluice: RunningSluice, metric: string, topic: string): Promise<Map<number, number>> =>
-  lagIn(await sluice.metrics(), metric, topic)
-
-/** By partition, what a metric says of a group of the topic's name. */
-function lagIn(metrics: SluiceMetrics, metric: string, topic: string): Map<number, number> {
-  const mine = metrics.series(metric).filter(({ labels }) => labels['topic'] === topic && labels['group'] === topic)
-  return new Map(mine.map(({ labels, value }) => [Number(labels['partition']), value]))
-}
-
-/** By partition, the end less what the group has committed, as Kafka has it. */
-async function lagsOf(admin: Admin, topic: string): Promise<Map<number, number>> {
-  const ends = await admin.fetchTopicOffsets(topic)
-  const [committed] = await admin.fetchOffsets({ groupId: topic, topics: [topic] })
-  return new Map(
-    (committed?.partitions ?? [])
-      .filter(({ offset }) => Number(offset) >= 0)
-      .map(({ partition, offset }) => {
-        const end = ends.find((one) => one.partition === partition)?.high ?? '0'
-        return [partition, Number(end) - Number(offset)]
-      }),
-  )
-}
-
-function isSame(one: ReadonlyMap<number, number>, other: ReadonlyMap<number, number>): boolean {
-  return one.size > 0 && one.size === other.size && [...one].every(([key, value]) => other.get(key) === value)
+/** A consumer that goes on where its group stopped long ago, and never commits. */
+async function oldGroup(
+  context: TestContext,
+  { name, client, protocol }: OldGroup,
+  kafka: KafkaCluster,
+  sluice: RunningSluice,
+): Promise<void> {
+  if (!(await requireClient(context, client))) return
+  const count = 1_000
+  await createTopic(kafka.internalBootstrap, { topic: name, partitions: 2, replicas: 1 })
+  await runClient('platformatic', 'produce', { bootstrap: kafka.bootstrap, topic: name, count, recordBytes: 100 })
+  await withAdmin(kafka, async (admin) => {
+    await admin.setOffsets({ groupId: name, topic: name, partitions: [{ partition: 0, offset: '100' }] })
+    const theirs = await lagsOf(admin, name)
+    assert.deepEqual([...theirs.keys()], [0])
+    const config: ClientConfig = {
+      ...{ bootstrap: sluice.bootstrap, topic: name, group: name, clientId: name, seconds: 600 },
+      consumer: { 'enable.auto.commit': 'false', ...(protocol === undefined ? {} : { 'group.protocol': protocol }) },
+    }
+    const running = await startClient(client, 'consume', config, { signal: context.signal })
+    context.after(() => running.kill())
+    await waitFor(
+      'all is fetched, and committed is what was before',
+      async () => {
+        const fetched = [...(await told(sluice, 'sluice_consumer_lag_records', name)).values()]
+        const committed = await told(sluice, 'sluice_consumer_committed_lag_records', name)
+        return fetched.length === 2 && fetched.every((offsets) => offsets === 0) && isSame(committed, theirs)
+      },
+      SLOW,
+    )
+    assert.deepEqual(await lagsOf(admin, name), theirs, 'it did not commit')
+    await running.stop()
+  })
 }
 
 /** Records that were written with a time of ten seconds ago are at least that old when they pass. */

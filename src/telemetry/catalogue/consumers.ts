@@ -22,9 +22,11 @@ export const CONSUMERS: Definitions = {
     labels: ['group', 'topic', 'partition'],
     bounds: BY_PARTITION,
     source:
-      '`highWatermark` of Fetch answers less `committedOffset` of OffsetCommit and TxnOffsetCommit requests that succeeded',
+      '`highWatermark` of Fetch answers less `committedOffset` of OffsetCommit and TxnOffsetCommit requests that succeeded, and of OffsetFetch answers: what a consumer asks for when it starts',
     caveat:
-      'The high watermark is the last that any client of this sluice was told. Not known before the first commit that passes. Offsets in a transaction count when they are answered, before it ends. Grows between two commits.',
+      'The high watermark is the last that any client of this sluice was told. Known from the start of a consumer whose group has committed before, else from the first commit that passes. ' +
+      'What a tool asks of another group counts for that group, which may commit elsewhere: its lag then grows until somebody asks again or `metrics.idle` is over. ' +
+      'Offsets in a transaction count when they are answered, before it ends. Grows between two commits.',
   },
   sluice_consumer_end_to_end_latency_seconds: {
     type: 'histogram',
