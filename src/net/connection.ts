@@ -19,6 +19,7 @@ import { monotonicMs } from './clock.ts'
 import type { Candidates, ConnectionEvents } from './connection-events.ts'
 import { Dial } from './dial.ts'
 import { Farewell } from './farewell.ts'
+import { hangUp, mayTryAgain } from './hang-up.ts'
 import { overdue } from './overdue.ts'
 import { Pipe } from './pipe.ts'
 import type { Hello } from './tls-front.ts'
@@ -51,6 +52,8 @@ export class Connection implements Outbox {
   #unansweredFirst: string | undefined
   readonly #farewell: Farewell = new Farewell()
   #clientIsGone = false
+  /** It was sent something: from then on a reset could take back what it has not read. */
+  #clientWasAnswered = false
   #ended = false
 
   /** @param hello what a TLS handshake told; undefined on plaintext */
@@ -107,6 +110,7 @@ export class Connection implements Outbox {
   }
 
   toClient(bytes: Uint8Array, from: number, to: number): void {
+    this.#clientWasAnswered = true
     this.#down.write(bytes, from, to)
   }
 
@@ -362,7 +366,8 @@ export class Connection implements Outbox {
     this.session.closed(monotonicMs())
     this.#up.close()
     this.#down.close()
-    this.#client.destroy()
+    if (mayTryAgain(this.#farewell.reason) && !this.#clientWasAnswered) hangUp(this.#client)
+    else this.#client.destroy()
     this.#broker?.destroy()
   }
 

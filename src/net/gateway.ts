@@ -14,6 +14,7 @@ import type { Logger } from '../telemetry/logger.ts'
 import { monotonicMs } from './clock.ts'
 import { Connection } from './connection.ts'
 import type { BelowFloor, Candidates, ConnectionEvents } from './connection-events.ts'
+import { hangUp } from './hang-up.ts'
 import type { Hello } from './tls-front.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -58,7 +59,7 @@ export class Gateway implements ConnectionEvents {
     if (this.#draining || (this.#connections.size >= this.#options.connectionsMax && !this.#evictSilent())) {
       counters.connectionsTotal.refused++
       if (!this.#draining) this.#sayFull(socket)
-      socket.destroy()
+      hangUp(socket)
       return
     }
     if (socket.destroyed) return

@@ -38,7 +38,7 @@ describe('drain', () => {
     assert.deepEqual(scene.sluice.status().reasons, ['draining'])
   })
 
-  test('clients that are idle get a goodbye', async (t) => {
+  test('clients that are idle get a goodbye, those that were never answered a reset', async (t) => {
     const scene = await startScene(t)
     const client = await scene.client()
     await client.ping()
@@ -46,7 +46,9 @@ describe('drain', () => {
     await waitFor('both are accepted', () => scene.sluice.counters.connections === 2, FAST)
     assert.equal(await scene.sluice.drain(5_000), 'clean')
     await client.leftInPeace()
-    await silent.leftInPeace()
+    // Its first request may be on its way.
+    await waitFor('it hears of it', () => silent.closed, FAST)
+    assert.equal(silent.error?.code, 'ECONNRESET')
     assert.deepEqual(scene.counted(), { drained: 2 })
     await waitFor('the broker connection is gone', () => scene.broker.open === 0, FAST)
   })

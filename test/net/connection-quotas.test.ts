@@ -80,8 +80,7 @@ describe('who is held', () => {
     await working.frame()
     waiting.send(API_KEY.Produce, 9, produceBody(patternBytes(1_000)))
     await waitFor('its first request is held', () => scene.sluice.counters.quota('q').heldRequests > 0, FAST)
-    const newer = await scene.client()
-    await waitFor('the newer one is refused', () => newer.closed, FAST)
+    await scene.hungUpOn() // the newer one
     assert.equal(scene.sluice.counters.connectionsTotal.refused, 1)
     await waiting.frame()
   })

@@ -265,11 +265,28 @@ describe('a broker that cannot be reached', () => {
     const client = await alone.client()
     client.send(API_KEY.ApiVersions, 0, {})
     await waitFor('the client hears of it', () => client.closed, FAST)
+    assert.equal(client.error?.code, 'ECONNRESET', 'it is to try again: an orderly end would say something else')
     await alone.ended({ broker_unreachable: 1 })
     assert.match(String(alone.said('broker_unreachable').at(-1)?.['msg']), new RegExp(`${nobody.port}`))
     assert.equal(alone.sluice.status().ready, false)
     assert.match(alone.sluice.status().reasons.join(), /no broker can be reached .*ECONNREFUSED/)
   })
+
+  for (const answersFirst of [false, true]) {
+    test(`resets the connection ${answersFirst ? 'after an' : 'before any'} answer: the client ${answersFirst ? 'can read to the end' : 'is reset'}`, async (t) => {
+      const scene = await startScene(t)
+      const client = await scene.client()
+      if (answersFirst) await client.ping()
+      scene.broker.controlKey(API_KEY.Fetch, () => {
+        scene.broker.clientConnections[0]?.reset()
+        return undefined
+      })
+      client.send(API_KEY.Fetch, 12, fetchBody())
+      await waitFor('the client hears of it', () => client.closed, FAST)
+      assert.equal(client.error?.code, answersFirst ? undefined : 'ECONNRESET')
+      await scene.ended({ broker_reset: 1 })
+    })
+  }
 
   test('fails over to the next bootstrap address', async (t) => {
     const broker = await startFakeBroker()

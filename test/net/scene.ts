@@ -84,6 +84,16 @@ export class Scene {
     return client
   }
 
+  /** Connects, and is hung up on: maybe before its kernel has told it that it is connected. */
+  async hungUpOn(): Promise<void> {
+    const client = await this.client().catch(({ code }: NodeJS.ErrnoException) => {
+      assert.equal(code, 'ECONNRESET')
+    })
+    if (client === undefined) return
+    await waitFor('it is hung up on', () => client.closed, FAST)
+    assert.equal(client.error?.code, 'ECONNRESET')
+  }
+
   /** The local port that stands for a broker, once there is one. */
   async portOf(nodeId: number): Promise<number> {
     return waitFor(

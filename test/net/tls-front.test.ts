@@ -10,6 +10,7 @@ import type { ListenTls } from '../../src/config/security.ts'
 import type { QuotaRule } from '../../src/policy/quota-rule.ts'
 import { Authority } from '../support/certificates.ts'
 import { FAST, fetchBody, fetchedBody, patternBytes, produceBody, RawClient } from '../support/net.ts'
+import { freePort } from '../support/ports.ts'
 import { SecretFiles } from '../support/secret-files.ts'
 import { waitFor } from '../support/wait.ts'
 import { type Scene, startScene } from './scene.ts'
@@ -70,6 +71,16 @@ test('a client speaks TLS on the bootstrap port and on those of the brokers; lar
     await client.leftInPeace()
   }
   await scene.ended({ client_closed: 2 })
+})
+
+test('a client of a broker that is not there gets a reset, as from the broker itself: it tries again', async (t) => {
+  const nobody = { host: '127.0.0.1', port: await freePort() }
+  const { scene, secure } = await stage(t, {}, { upstream: { bootstrap: [nobody] } })
+  const client = await secure()
+  client.send(API_KEY.ApiVersions, 0, {})
+  await waitFor('the client hears of it', () => client.closed, FAST)
+  assert.equal(client.error?.code, 'ECONNRESET')
+  await scene.ended({ broker_unreachable: 1 })
 })
 
 test('a client that does not read is not read from, and loses nothing', async (t) => {
