@@ -32,6 +32,6 @@ export function loopbackFault({ peer, dialled = peer, host, isForwarded = false 
   return 'this page is asked for by address or as localhost only, not by another name'
 }
 
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
   return address === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/u.test(address)
 }

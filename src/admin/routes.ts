@@ -8,7 +8,7 @@ import { type StatusQuery, statusQueryOf } from '../status/status-query.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { forbidden } from './access.ts'
 import { htmlAnswer, json, TEXT } from './answer.ts'
-import type { Asker } from './loopback.ts'
+import { type Asker, isLoopback } from './loopback.ts'
 
 /** One HTTP answer. */
 export interface Answer {
@@ -24,6 +24,8 @@ export interface Answer {
 /** What pages are made of. */
 export interface PageSources {
   readonly metrics: Pick<Metrics, 'contentType' | 'text'>
+  /** The same text for whoever asks from elsewhere, however often; absent: each gets one of its own. */
+  readonly metricsForMany?: () => Promise<string>
   readonly status: () => SluiceStatus
   readonly insight: InsightPages
   /** Whether the configuration file is in force; undefined: nobody knows of one. */
@@ -89,7 +91,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   '/metrics': {
     method: 'GET',
     about: 'Prometheus metrics',
-    answer: async ({ metrics }) => ({ code: 200, type: metrics.contentType, body: await metrics.text() }),
+    answer: scrape,
   },
   '/api/status': {
     method: 'GET',
@@ -150,6 +152,11 @@ function readiness({ status, configReport }: PageSources): Answer {
   const { ready, reasons } = status()
   const config = configReport === undefined ? {} : { config: configReport() }
   return json(ready ? 200 : 503, { ready, reasons, ...config })
+}
+
+async function scrape({ metrics, metricsForMany }: PageSources, { peer }: Question): Promise<Answer> {
+  const text = metricsForMany === undefined || isLoopback(peer) ? metrics.text() : metricsForMany()
+  return { code: 200, type: metrics.contentType, body: await text }
 }
 
 async function reload(sources: PageSources, { origin, peer, path }: Question): Promise<Answer> {

@@ -5,8 +5,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { http } from '../net/builtins.ts'
+import { monotonicMs } from '../net/clock.ts'
 import { FORWARDED_HEADERS } from './loopback.ts'
 import { type Answer, answerTo, type PageSources, type Question } from './routes.ts'
+import { SharedText } from './shared-text.ts'
 import { isToken } from './token.ts'
 import { Visitors } from './visitors.ts'
 
@@ -66,7 +68,9 @@ const LISTEN_FAULTS: Readonly<Record<string, string>> = {
 
 /** The pages of a sluice. Rejects with `AdminListenError` when it cannot listen. */
 export function startAdmin(options: AdminOptions): Promise<Admin> {
-  return startPages({ ...options, answer: (question) => answerTo(question, options) })
+  const shared = new SharedText(() => options.metrics.text(), monotonicMs)
+  const sources: PageSources = { ...options, metricsForMany: () => shared.get() }
+  return startPages({ ...options, answer: (question) => answerTo(question, sources) })
 }
 
 /** Any pages; rejects with `AdminListenError` when it cannot listen. */

@@ -9,11 +9,11 @@ const TOKEN_CHARS_MAX = 4_096
 export function parseAdminToken(text: string): string {
   const token = text.replace(/^\ufeff/u, '').trim()
   if (/[^\x21-\x7e]/u.test(token)) {
-    throw new RangeError('it has no token: one line of ASCII characters without spaces is expected')
+    throw new RangeError('there is no token: one line of ASCII characters without spaces is expected')
   }
   if (token.length < TOKEN_CHARS_MIN || token.length > TOKEN_CHARS_MAX) {
     throw new RangeError(
-      `its token has ${token.length} characters; ${TOKEN_CHARS_MIN} at least, as of: head -c 24 /dev/urandom | base64`,
+      `the token has ${token.length} characters; ${TOKEN_CHARS_MIN} at least, as of: head -c 24 /dev/urandom | base64`,
     )
   }
   return token

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
-import { answerTo } from '../../src/admin/routes.ts'
+import { type Answer, answerTo } from '../../src/admin/routes.ts'
 import { type Admin, AdminListenError, type AdminOptions, startAdmin } from '../../src/admin/server.ts'
+import { SharedText } from '../../src/admin/shared-text.ts'
 import type { ReloadOutcome, SluiceStatus } from '../../src/sluice.ts'
 import type { StatusDocument } from '../../src/status/status-document.ts'
 import type { StatusQuery } from '../../src/status/status-query.ts'
@@ -212,6 +213,20 @@ test('a token that is wrong is said to be, and one that is missing is asked for'
   assert.match(wrong, /^HTTP\/1\.1 401 [\s\S]*the token is not the one in admin\.tokenFile/)
   assert.match(await ask('/api/policy', `Authorization: Bearer ${secret}\r\n`), /^HTTP\/1\.1 200 /)
   assert.doesNotMatch(none + wrong, new RegExp(secret))
+})
+
+test('/metrics are made for each that asks from here, and for all together that ask from elsewhere', async () => {
+  let made = 0
+  const text = (): Promise<string> => Promise.resolve(`up ${++made}\n`)
+  const metrics = { contentType: 'text/plain', text }
+  const shared = new SharedText(text, () => 0)
+  const sources = { metrics, metricsForMany: () => shared.get(), status: () => READY, insight: NO_INSIGHT }
+  const query = new URLSearchParams()
+  const scrape = (peer: string): Promise<Answer> =>
+    answerTo({ method: 'GET', path: '/metrics', query, peer, origin: undefined, host: undefined }, sources)
+  await Promise.all(Array.from({ length: 50 }, () => scrape('10.0.0.7')))
+  assert.equal(made, 1)
+  for (const expected of [2, 3]) assert.equal((await scrape('127.0.0.1')).body, `up ${expected}\n`)
 })
 
 test('nothing is for pages of other origins, nor kept by a browser', async () => {

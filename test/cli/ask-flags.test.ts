@@ -71,7 +71,7 @@ test('a file without a token is told by its name, and nothing is asked', async (
       files.write('two', 'two words here, no token\n'),
       /--token-file .*two: .*one line of ASCII characters without spaces/,
     ],
-    [files.write('short', 'abc\n'), /--token-file .*short: its token has 3 characters; 16 at least/],
+    [files.write('short', 'abc\n'), /--token-file .*short: the token has 3 characters; 16 at least/],
     [`${files.directory}/none`, /--token-file .*none cannot be read: ENOENT/],
   ]
   for (const [file, message] of cases) {

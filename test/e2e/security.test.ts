@@ -201,6 +201,14 @@ test('a broker with logins over TLS (SASL_SSL)', async (t) => {
     )
   })
 
+  await t.test('a broker that wants a login nobody has: the log says so', async () => {
+    const sluice = await startSecure(t, scene, { tls })
+    const config = { bootstrap: sluice.bootstrap, topic: 'none', count: 1 }
+    await assert.rejects(runClient('kafkajs', 'produce', config))
+    const said = sluice.logs.find(({ event }) => event === 'broker_closed_early')
+    assert.match(said?.msg ?? '', /instead of answering Metadata, .*let the client log in, or configure upstream\.sasl/)
+  })
+
   const server = files.issue('sluice-server')
   const usersFile = files.write('users.yaml', await usersText('orders', 'orders-pencil'))
   const listen = { host: '127.0.0.1', port: 0, brokerPorts: 0, tls: server, sasl: { usersFile } }
