@@ -43,7 +43,10 @@ export class Reachability {
   /** A question of our own was put. */
   asked(address: Address, outcome: QueryOutcome): void {
     this.#tried(address, outcome.kind !== 'unreachable')
-    if (outcome.kind === 'brokers') for (const broker of outcome.brokers) this.#reached.set(formatAddress(broker), true)
+    if (outcome.kind === 'brokers') {
+      for (const broker of outcome.brokers) this.#reached.set(formatAddress(broker), true)
+      this.#wrong.clear() // the others are not asked while one answers: dialling them has to do
+    }
     const text = formatAddress(address)
     if (outcome.kind === 'unreachable' && outcome.isAnswered) this.#wrong.add(text)
     else this.#wrong.delete(text)
