@@ -195,13 +195,18 @@ export const RECALL_ANSWERS_MAX = 20_000
 /** Longest names for which that is done: a client id may have 32 kB. */
 export const RECALL_KEY_CHARS_MAX = 1_024
 
+// Memory
+
+/** How long no request may have passed for the heap to be collected (`cli/idle-memory.ts`). */
+export const IDLE_LOOK_MS = 15_000
+
+/** How often again while that lasts: scrapes and health checks go on. A multiple of the former. */
+export const IDLE_COLLECT_AGAIN_MS = 600_000
+
 // Configuration
 
 /** Largest configuration file: thousands of quotas fit. */
 export const CONFIG_FILE_BYTES_MAX = 1_048_576
-
-/** A longer one is read in a thread of its own when it is reloaded: this much takes 20 ms, in which no request moves. */
-export const CONFIG_INLINE_CHARS_MAX = 8_192
 
 /** Times that YAML aliases may be resolved in one file (`maxAliasCount`): stops the "billion laughs". */
 export const YAML_ALIASES_MAX = 100

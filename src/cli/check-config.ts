@@ -2,10 +2,10 @@
 import { Command } from 'commander'
 import { formatAddress } from '../cluster/address-book.ts'
 import { type Config, ConfigError, loadConfig } from '../config/config.ts'
+import { readConfigText } from './config-text.ts'
 import { describeQuota, matchInWords } from './describe-quota.ts'
 import { EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
 import { formatDuration } from './format.ts'
-import { ConfigFile } from './read-config.ts'
 import type { Terminal } from './terminal.ts'
 
 const EXAMPLES = `
@@ -36,8 +36,7 @@ export function checkConfigCommand(terminal: Terminal, finish: Finish): Command 
 
 /** Without the environment: the file has to stand on its own. */
 function read(path: string): Config {
-  const text = new ConfigFile(path, {}, {}).readText()
-  return loadConfig({ file: { path, text }, flags: {}, env: {} })
+  return loadConfig({ file: { path, text: readConfigText(path) }, flags: {}, env: {} })
 }
 
 function printJson(file: string, terminal: Terminal): number {

@@ -8,9 +8,9 @@ import type { Injector } from '../injector/injector.ts'
 import type { InjectorConfig } from '../injector/injector-file.ts'
 import type { KubeApi } from '../injector/kube-api.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
+import { readConfigText } from './config-text.ts'
 import { EXIT_FAILURE, EXIT_OK, type Finish } from './exit-code.ts'
 import { installLastResort } from './last-resort.ts'
-import { ConfigFile } from './read-config.ts'
 import type { SignalSource, Terminal } from './terminal.ts'
 
 const EXAMPLES = `
@@ -52,7 +52,7 @@ async function runInjector(flags: InjectorFlags, terminal: Terminal): Promise<nu
     import('../injector/injector-file.ts'),
     import('../injector/kube-api.ts'),
   ])
-  const config = withFlags(loadInjectorFile(flags.config, new ConfigFile(flags.config, {}, {}).readText()), flags)
+  const config = withFlags(loadInjectorFile(flags.config, readConfigText(flags.config)), flags)
   const url = flags.kubernetes ?? kube.apiUrlOf(terminal.env)
   if (config.certificate.kind === 'own' && url === undefined) {
     throw flagFault(

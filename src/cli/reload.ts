@@ -3,13 +3,13 @@
  * what is wrong with it is logged, counted and kept for `/readyz` until a reload succeeds.
  */
 import { createHash } from 'node:crypto'
-import { type Config, ConfigError } from '../config/config.ts'
-import type { Fault } from '../config/config-error.ts'
+import type { Config } from '../config/config.ts'
+import { ConfigError, type Fault } from '../config/config-error.ts'
 import { policyChange } from '../explain/audit-words.ts'
 import type { Counters } from '../session/counters.ts'
 import type { ConfigReport, ReloadOutcome, Sluice } from '../sluice.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import type { ConfigFile } from './read-config.ts'
+import type { ConfigFile } from './config-file.ts'
 
 /** What asked, and for `POST /api/reload` the address of who did. */
 export type ReloadTrigger = 'SIGHUP' | 'POST /api/reload' | 'file'

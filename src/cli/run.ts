@@ -8,10 +8,12 @@ import { FileWatch } from '../config/watch.ts'
 import { Counters } from '../session/counters.ts'
 import type { Sluice } from '../sluice.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
+import { type ConfigFile, configFileOf, loadWithoutFile, readWatch } from './config-file.ts'
+import type { RunFlags } from './config-text.ts'
 import { EXIT_FAILURE, type Finish } from './exit-code.ts'
 import { formatLimit } from './format.ts'
+import { collectGarbage, collectWhenIdle } from './idle-memory.ts'
 import { installLastResort } from './last-resort.ts'
-import { type ConfigFile, configFileOf, type RunFlags, readConfig, readWatch } from './read-config.ts'
 import { Reloader, sha256 } from './reload.ts'
 import { startFault } from './start-fault.ts'
 import { supervise } from './supervise.ts'
@@ -58,8 +60,8 @@ function collect(label: string, before: readonly string[] = []): readonly string
 async function run(flags: RunFlags, terminal: Terminal): Promise<number> {
   const file = configFileOf(flags, terminal.env)
   const text = file?.readText()
-  const config = text === undefined ? readConfig(flags, terminal.env) : file!.load(text)
   const isWatched = file !== undefined && readWatch(flags, terminal.env)
+  const config = text === undefined ? await loadWithoutFile(flags, terminal.env) : await file!.load(text)
   const logger = createLogger({ level: config.log.level, pretty: terminal.isTerminal, colour: terminal.colour })
   const counters = new Counters()
   const reloader = new Reloader({ file, text, config, counters, logger })
@@ -79,12 +81,14 @@ async function run(flags: RunFlags, terminal: Terminal): Promise<number> {
     sluice,
     file === undefined || text === undefined ? {} : { file: file.path, sha256: sha256(text) },
   )
-  releaseStart()
+  collectGarbage()
+  const idle = collectWhenIdle(() => counters.requests.reduce((sum, count) => sum + count, 0))
   const watch = isWatched ? watchConfig(file, reloader, logger) : undefined
   try {
     return await supervise({ sluice, logger, signals: terminal.signals, reloader })
   } finally {
     watch?.close()
+    clearInterval(idle)
   }
 }
 
@@ -112,14 +116,6 @@ async function start(config: Config, dependencies: SluiceDependencies): Promise<
     dependencies.logger.log('start_failed', {}, fault)
     return undefined
   }
-}
-
-/**
- * What the start has left behind goes now: V8 would keep these megabytes until its heap has grown, which it hardly does. Only where
- * node runs with --expose-gc, as in the image.
- */
-function releaseStart(): void {
-  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
 
 /** The one line that says what this process does. */

@@ -30,7 +30,7 @@ import { exceptions, pattern } from './match-schema.ts'
 import { mode, quota } from './quota-schema.ts'
 import { count, DURATION, named, port, SIZE, section, string, text } from './schema-parts.ts'
 import { adminTokenFile, listenSasl, listenTls, upstreamSasl, upstreamTls } from './security-schema.ts'
-import { telemetrySchema } from './telemetry.ts'
+import { telemetrySchema } from './telemetry-schema.ts'
 import { parseAmount, parseDuration } from './units.ts'
 
 function bounded(valueMs: number, maxMs: number): number {

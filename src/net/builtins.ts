@@ -5,6 +5,7 @@
 import type * as Http from 'node:http'
 import type * as Https from 'node:https'
 import type * as Tls from 'node:tls'
+import type * as WorkerThreads from 'node:worker_threads'
 
 export const http: typeof Http = process.getBuiltinModule('node:http')
 
@@ -13,3 +14,6 @@ export const https = (): typeof Https => process.getBuiltinModule('node:https')
 
 /** Loaded by the first call. */
 export const tls = (): typeof Tls => process.getBuiltinModule('node:tls')
+
+/** Loaded by the first call. */
+export const workerThreads = (): typeof WorkerThreads => process.getBuiltinModule('node:worker_threads')

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { readWatch } from '../../src/cli/read-config.ts'
+import { readWatch } from '../../src/cli/config-file.ts'
 import { startFault } from '../../src/cli/start-fault.ts'
 import { cli } from '../support/cli.ts'
 

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { CONFIG_INLINE_CHARS_MAX } from '../../src/bounds.ts'
-import { type ConfigFile, configFileOf, readConfig } from '../../src/cli/read-config.ts'
+import { type ConfigFile, configFileOf, loadWithoutFile } from '../../src/cli/config-file.ts'
+import { readConfig } from '../../src/cli/read-config.ts'
 import { ConfigError } from '../../src/config/config.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'sluice-read-'))
@@ -18,16 +18,17 @@ function write(text: string): void {
   writeFileSync(path, text)
 }
 
-test('the file of labels lies beside the configuration, and is read once: a change must not keep quotas from being reloaded', () => {
+test('the file of labels lies beside the configuration, and is read once: a change must not keep quotas from being reloaded', async () => {
   mkdirSync(join(directory, 'podinfo'))
   const labels = join(directory, 'podinfo', 'labels')
   writeFileSync(labels, 'app="shop"\n')
   write('labelsFile: podinfo/labels\n')
   const file = configFileOf(flags, {})
   assert.ok(file)
-  assert.deepEqual(file.load(file.readText()).labels, { app: 'shop' })
+  assert.deepEqual((await file.load(file.readText())).labels, { app: 'shop' })
   writeFileSync(labels, 'app="other"\n')
-  assert.deepEqual(file.load(file.readText()).labels, { app: 'shop' })
+  assert.deepEqual((await file.load(file.readText())).labels, { app: 'shop' })
+  assert.deepEqual((await file.loadAside(file.readText())).labels, { app: 'shop' })
   assert.deepEqual(readConfig(flags, {}).labels, { app: 'other' }, 'the next process reads it again')
 })
 
@@ -40,11 +41,12 @@ test('a file of labels that is not there, or is none, is a fault of the key that
   assert.throws(() => readConfig(flags, {}), /labelsFile: .*: it is a directory, not a file/)
 })
 
-test('without a configuration file the file of labels is read as well', () => {
+test('without a configuration file the file of labels is read as well', async () => {
   const labels = join(directory, 'alone')
   writeFileSync(labels, 'app="shop"\n')
   const env = { SLUICE_UPSTREAM: 'kafka:9092', SLUICE_LABELS_FILE: labels }
   assert.deepEqual(readConfig({}, env).labels, { app: 'shop' })
+  assert.deepEqual((await loadWithoutFile({}, env)).labels, { app: 'shop' })
 })
 
 test('files beyond their bound are refused without being read', () => {
@@ -78,12 +80,11 @@ describe('a file that is read aside', () => {
   }
 
   test('gives the same configuration as one that is read in place, flags, variables and labels included', async () => {
-    assert.ok(long.length > CONFIG_INLINE_CHARS_MAX)
     mkdirSync(join(directory, 'podinfo'), { recursive: true })
     writeFileSync(join(directory, 'podinfo', 'labels'), 'app="shop"\n')
     for (const text of [long, 'quotas: []\n']) {
       const file = fileWith(text)
-      const inPlace = file.load(text)
+      const inPlace = await file.load(text)
       writeFileSync(join(directory, 'podinfo', 'labels'), 'app="changed since"\n')
       assert.deepEqual(await file.loadAside(text), inPlace)
     }
@@ -93,13 +94,10 @@ describe('a file that is read aside', () => {
     const text = `${long}  - { nmae: x }\nlisten: { port: 99999 }\n`
     const file = fileWith(text)
     let inPlace: unknown
-    assert.throws(
-      () => file.load(text),
-      (error) => {
-        inPlace = error
-        return error instanceof ConfigError && error.faults.length >= 3
-      },
-    )
+    await assert.rejects(file.load(text), (error) => {
+      inPlace = error
+      return error instanceof ConfigError && error.faults.length >= 3
+    })
     await assert.rejects(file.loadAside(text), (error) => {
       assert.ok(error instanceof ConfigError)
       assert.deepEqual(error.faults, (inPlace as ConfigError).faults)

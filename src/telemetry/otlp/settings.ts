@@ -1,5 +1,5 @@
 /** How metrics are pushed: the configuration, and where that is silent the variables of OpenTelemetry's specification. */
-import { ConfigError } from '../../config/config.ts'
+import { ConfigError } from '../../config/config-error.ts'
 import { OTLP_PROTOCOLS, type Otlp, type OtlpProtocol, parseOtlpUrl } from '../../config/telemetry.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
