@@ -172,6 +172,11 @@ export class Pipe {
     this.#buffer = NOTHING
   }
 
+  /** The target is still writing from the present buffer: it was not exchanged since. A source with TLS goes on for some reads when paused. */
+  get #isLent(): boolean {
+    return this.#writing && this.#lent === NOTHING
+  }
+
   #readLimit(): number {
     const reserve = this.#buffer.length - RESERVE_BYTES
     return this.#end < reserve ? reserve : this.#buffer.length
@@ -239,7 +244,7 @@ export class Pipe {
     if (this.#closed || this.#discarding) return
     const large = this.#buffer.length === READ_BUFFER_BYTES
     const grow = !large && (filled || this.#end > this.#buffer.length / 2)
-    if (this.#writing) this.#exchange(large || grow)
+    if (this.#isLent) this.#exchange(large || grow)
     else if (grow) this.#exchange(true)
     else if (this.#start === this.#end) this.#start = this.#end = 0
     else if (this.#start > 0 && (this.left <= MOVE_BYTES || this.#end >= this.#buffer.length - RESERVE_BYTES)) {
@@ -258,7 +263,7 @@ export class Pipe {
     this.#view = new DataView(next.buffer)
     this.#end -= this.#start
     this.#start = 0
-    if (this.#writing) this.#lent = old
+    if (this.#isLent) this.#lent = old
     else giveBack(old)
   }
 }

@@ -4,13 +4,15 @@
  * their own, so that the proxy has a core to itself.
  *
  *   load.ts sink --bytes N                                   prints its port
- *   load.ts gen --port P --bytes N --mode produce|fetch --connections C --window W --seconds S     prints one JSON line
+ *   load.ts gen --port P --bytes N --mode produce|fetch --connections C --window W --seconds S [--rate R] [--ca FILE]
+ *                                                        prints one JSON line
  */
+import { readFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { parseArgs } from 'node:util'
+import { createRecordsBatch } from '@platformatic/kafka'
 import { API_KEY, encodeRequest, encodeResponse } from 'kafka-protocol-codec'
-import { recordBatch } from '../support/random-message.ts'
-import { seededRandom } from '../support/vectors.ts'
 
 const PRODUCE_VERSION = 9
 const FETCH_VERSION = 12
@@ -27,11 +29,19 @@ const { values, positionals } = parseArgs({
     connections: { type: 'string', default: '16' },
     window: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },
+    /** Requests a second over all connections, at fixed times: for latency. 0: as many as the windows let. */
+    rate: { type: 'string', default: '0' },
+    /** The authority that signed what answers; TLS is spoken. */
+    ca: { type: 'string', default: '' },
   },
 })
 const frameBytes = Number(values.bytes)
 
-const records = recordBatch(seededRandom(1), 10, Math.max(71, frameBytes - AROUND_RECORDS_BYTES) - 61)
+/** One that Kafka itself takes. */
+const records = createRecordsBatch(
+  [{ topic: 'bench', partition: 0, value: Buffer.alloc(Math.max(71, frameBytes - AROUND_RECORDS_BYTES) - 71, 7) }],
+  {},
+).buffer
 
 const produceRequest = encodeRequest(
   { apiKey: API_KEY.Produce, apiVersion: PRODUCE_VERSION, correlationId: 0, clientId: 'bench' },
@@ -51,7 +61,17 @@ const fetchRequest = encodeRequest(
     isolationLevel: 0,
     sessionId: 0,
     sessionEpoch: -1,
-    topics: [],
+    topics: [
+      {
+        topic: 'bench',
+        partitions: [
+          {
+            ...{ partition: 0, currentLeaderEpoch: -1, fetchOffset: 0n, lastFetchedEpoch: -1, logStartOffset: -1n },
+            partitionMaxBytes: 1,
+          },
+        ],
+      },
+    ],
     forgottenTopicsData: [],
   },
 )
@@ -86,7 +106,7 @@ const fetchAnswer = encodeResponse(API_KEY.Fetch, FETCH_VERSION, 0, {
 })
 
 /** Calls back at the end of every frame of a stream with the 4 bytes at `idAt` and the API key, holding no more than a frame's head. */
-function readFrames(socket: Socket, idAt: number, onFrame: (id: number, apiKey: number) => void): void {
+function readFrames(socket: Socket, idAt: number, onFrame: (id: number, apiKey: number, bytes: number) => void): void {
   const head = Buffer.alloc(12)
   let headBytes = 0
   let skip = 0
@@ -97,7 +117,7 @@ function readFrames(socket: Socket, idAt: number, onFrame: (id: number, apiKey: 
         const bytes = Math.min(skip, chunk.length - at)
         skip -= bytes
         at += bytes
-        if (skip === 0) onFrame(head.readInt32BE(idAt), head.readInt16BE(4))
+        if (skip === 0) onFrame(head.readInt32BE(idAt), head.readInt16BE(4), head.readInt32BE(0) + 4)
         continue
       }
       const bytes = Math.min(12 - headBytes, chunk.length - at)
@@ -151,37 +171,73 @@ function sink(): void {
   })
 }
 
+/** What has been answered so far. */
+const total = { answers: 0, bytes: 0 }
+
+function dial(connected: (socket: Socket) => void): void {
+  const target = { port: Number(values.port), host: '127.0.0.1', noDelay: true }
+  const socket =
+    values.ca === '' ? connect(target) : connectTls({ ...target, ca: readFileSync(values.ca) }).setNoDelay()
+  socket.on('error', (error) => {
+    console.error(error.message)
+    process.exit(1)
+  })
+  socket.on(values.ca === '' ? 'connect' : 'secureConnect', () => connected(socket))
+}
+
+/** Keeps a window of requests under way. */
+function flood(socket: Socket, request: Uint8Array): void {
+  const send = sender(socket, request, 8)
+  const next = batched(send)
+  let id = 0
+  let due = 0
+  readFrames(socket, 4, (got, _, bytes) => {
+    if (got !== due++) throw new Error(`answer ${got} where ${due - 1} was due`)
+    total.answers++
+    total.bytes += request.length + bytes
+    next(id++)
+  })
+  send(Array.from({ length: Number(values.window) }, () => id++))
+}
+
+const latenciesMs: number[] = []
+
+/** Sends when it is time, whatever has been answered; a latency counts from then. */
+function pace(socket: Socket, request: Uint8Array): void {
+  const everyMs = (1000 * Number(values.connections)) / Number(values.rate)
+  const send = sender(socket, request, 8)
+  const dueMs: number[] = []
+  readFrames(socket, 4, (id) => {
+    latenciesMs.push(performance.now() - (dueMs[id] ?? Number.NaN))
+    total.answers++
+  })
+  let nextMs = performance.now() + everyMs * Math.random()
+  const step = (): void => {
+    for (; nextMs <= performance.now(); nextMs += everyMs) send([dueMs.push(nextMs) - 1])
+    setTimeout(step, nextMs - performance.now())
+  }
+  step()
+}
+
+function quantileMs(part: number): number | undefined {
+  return latenciesMs.toSorted((a, b) => a - b)[Math.floor(latenciesMs.length * part)]
+}
+
 function generate(): void {
   const request = values.mode === 'fetch' ? fetchRequest : produceRequest
-  const pairBytes = request.length + (values.mode === 'fetch' ? fetchAnswer.length : produceAnswer.length)
-  let answers = 0
-  for (let i = 0; i < Number(values.connections); i++) {
-    const socket = connect({ port: Number(values.port), host: '127.0.0.1', noDelay: true })
-    socket.on('error', (error) => {
-      console.error(error.message)
-      process.exit(1)
-    })
-    socket.on('connect', () => {
-      const send = sender(socket, request, 8)
-      const next = batched(send)
-      let id = 0
-      let due = 0
-      readFrames(socket, 4, (got) => {
-        if (got !== due++) throw new Error(`answer ${got} where ${due - 1} was due`)
-        answers++
-        next(id++)
-      })
-      send(Array.from({ length: Number(values.window) }, () => id++))
-    })
-  }
+  const start = values.rate === '0' ? flood : pace
+  for (let i = 0; i < Number(values.connections); i++) dial((socket) => start(socket, request))
   setTimeout(() => {
-    const start = performance.now()
-    const before = answers
+    const startMs = performance.now()
+    const before = { ...total }
+    latenciesMs.length = 0
     console.log('measuring')
     setTimeout(() => {
-      const seconds = (performance.now() - start) / 1000
-      const requests = answers - before
-      console.log(JSON.stringify({ requests, seconds, bytesPerSecond: (requests * pairBytes) / seconds }))
+      const seconds = (performance.now() - startMs) / 1000
+      const requests = total.answers - before.answers
+      const bytes = total.bytes - before.bytes
+      const latency = { p50Ms: quantileMs(0.5), p99Ms: quantileMs(0.99) }
+      console.log(JSON.stringify({ requests, seconds, bytes, bytesPerSecond: bytes / seconds, ...latency }))
       process.exit(0)
     }, Number(values.seconds) * 1000)
   }, WARM_UP_MS)

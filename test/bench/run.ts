@@ -7,14 +7,15 @@
  *
  * With taskset on a machine of two cores or more, the proxies have core 0 and the generator core 1 to themselves.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { freePort } from '../support/ports.ts'
 import { waitFor } from '../support/wait.ts'
+import { cpuSeconds, generate, has, killAll, LOAD, median, ROOT, start } from './processes.ts'
 
 interface Shape {
   readonly name: string
@@ -41,47 +42,13 @@ const { values: flags } = parseArgs({
   },
 })
 
-const ROOT = join(import.meta.dirname, '../..')
-const LOAD = join(import.meta.dirname, 'load.ts')
-const CLOCK_TICKS_PER_SECOND = 100
-
-const children: ChildProcess[] = []
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
-})
-process.on('SIGINT', () => process.exit(130))
-
-function has(command: string, ...args: string[]): boolean {
-  try {
-    execFileSync(command, args, { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-const canPin = availableParallelism() > 1 && has('taskset', '-V')
-
-function start(core: number, command: string, ...args: string[]): ChildProcess {
-  const all = canPin ? ['taskset', '-c', String(core), command, ...args] : [command, ...args]
-  const child = spawn(all[0] as string, all.slice(1), { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
-  children.push(child)
-  return child
-}
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 async function firstLine(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error('no output to read')
   for await (const line of createInterface({ input: child.stdout })) return line
   throw new Error('a process of the benchmark ended before it said anything')
-}
-
-/** CPU seconds of a process so far, its own threads included (Linux). */
-function cpuSeconds(pid: number | undefined): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND
 }
 
 interface Contestant {
@@ -153,24 +120,11 @@ interface Measured {
 async function measure(contestant: Contestant, shape: Shape): Promise<Measured> {
   const { bytes, mode, connections, window } = shape
   const numbers = { port: contestant.port, bytes, mode, connections, window, seconds: flags.seconds }
-  const args = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const child = start(1, process.execPath, '-C', 'source', LOAD, 'gen', ...args)
   let cpuBefore = 0
-  if (child.stdout === null) throw new Error('no output to read')
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line === 'measuring') {
-      cpuBefore = cpuSeconds(contestant.pid)
-      continue
-    }
-    const { requests, bytesPerSecond } = JSON.parse(line) as { requests: number; bytesPerSecond: number }
-    return { bytesPerSecond, cpuPerRequest: (cpuSeconds(contestant.pid) - cpuBefore) / requests }
-  }
-  throw new Error(`the generator failed against ${contestant.name}`)
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+  const { requests, bytesPerSecond } = await generate(numbers, () => {
+    cpuBefore = cpuSeconds(contestant.pid)
+  })
+  return { bytesPerSecond, cpuPerRequest: (cpuSeconds(contestant.pid) - cpuBefore) / requests }
 }
 
 async function bench(shape: Shape): Promise<void> {
@@ -190,7 +144,7 @@ async function bench(shape: Shape): Promise<void> {
     cpu.push(ours.cpuPerRequest / theirs.cpuPerRequest)
   }
   report(shape, haproxy === undefined ? undefined : { throughput: median(throughput), cpu: median(cpu) }, best)
-  for (const child of children.splice(0)) child.kill('SIGKILL')
+  killAll()
 }
 
 function report(shape: Shape, ratio: { throughput: number; cpu: number } | undefined, best: number): void {

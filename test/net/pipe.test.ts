@@ -60,3 +60,39 @@ describe('a pipe that reads', () => {
     assert.deepEqual(watched.emptied, [])
   })
 })
+
+test('while a write is pending it changes its buffer once, however often a source with TLS still reads', () => {
+  const offered: number[] = []
+  const pipe = new Pipe({
+    offer: (_bytes, _view, from, to) => {
+      offered.push(to - from)
+      return to
+    },
+    blocked: () => false,
+    caughtUp: () => undefined,
+    emptied: () => undefined,
+    wantTarget: () => true,
+    settled: () => undefined,
+  })
+  const target = new Socket()
+  let taken: (() => void) | undefined
+  let pending = 0
+  Object.defineProperty(target, 'writableLength', { get: () => pending })
+  target.write = (_bytes: unknown, done: unknown) => {
+    taken = done as () => void
+    return false
+  }
+  const first = pipe.nextBuffer().buffer
+  pipe.connectTarget(target)
+  pending = 1
+  pipe.onRead(100)
+  const second = pipe.nextBuffer().buffer
+  assert.notEqual(second, first, 'the target still writes from the first')
+  for (let i = 0; i < 3; i++) {
+    pipe.onRead(100)
+    assert.equal(pipe.nextBuffer().buffer, second)
+  }
+  pending = 0
+  taken?.()
+  assert.deepEqual(offered, [100, 300])
+})
