@@ -9,15 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { connect } from 'node:tls'
-import { gunzipSync } from 'node:zlib'
-import { parse } from 'yaml'
 import { runTool } from '../../src/demo/kafka/run-tool.ts'
 import { CHART, manifestsOf, render } from '../chart/helm.ts'
 import { requirePrometheusTool } from '../support/prometheus-tools.ts'
 import { waitFor } from '../support/wait.ts'
 import { Cluster, type KubeObject, NAMESPACE, podOf, sidecarsOf, WEBHOOKS } from './support/cluster.ts'
 import { SERVICE_ADDRESS } from './support/control-plane.ts'
-import { defineTypes, operatorsMissing, startOperator } from './support/operators.ts'
+import { defineTypes, madeForPrometheus, operatorsMissing, startOperator } from './support/operators.ts'
 
 const INJECTOR = 'sluice-kafka-sluice-injector'
 const MONITORS = ['podMonitor', 'serviceMonitor', 'prometheusRule']
@@ -66,38 +64,6 @@ test('their types take everything that the chart renders, and know every field',
   }
 })
 
-/** What the operator wrote for the Prometheus `main`: its configuration, and its files of rules by name. */
-async function madeBy(
-  said: () => string,
-  ruleFiles: number,
-): Promise<{ config: KubeObject; rules: Record<string, string> }> {
-  return waitFor(
-    'the operator has made a configuration of monitors and rules',
-    async () => {
-      const secret = await cluster.kubectl(['get', 'secret', 'prometheus-main', '-n', NAMESPACE, '-o', 'json'])
-      const maps = await cluster.kubectl([
-        'get',
-        'configmap',
-        'prometheus-main-rulefiles-0',
-        '-n',
-        NAMESPACE,
-        '-o',
-        'json',
-      ])
-      if (secret.code !== 0 || maps.code !== 0) return undefined
-      const { data } = JSON.parse(secret.out) as KubeObject
-      const config = parse(
-        gunzipSync(Buffer.from(data['prometheus.yaml.gz'] as string, 'base64')).toString(),
-      ) as KubeObject
-      const rules = ((JSON.parse(maps.out) as KubeObject)['data'] ?? {}) as Record<string, string>
-      return config['scrape_configs']?.length > 0 && Object.keys(rules).length >= ruleFiles
-        ? { config, rules }
-        : undefined
-    },
-    { pollMs: 250, seen: said },
-  )
-}
-
 /** The labels that a scrape keeps targets by, without what Kubernetes calls them. */
 function keptBy(job: KubeObject): readonly string[] {
   const kept = (job['relabel_configs'] as KubeObject[]).filter(({ action }) => action === 'keep')
@@ -121,7 +87,7 @@ describe('the Prometheus operator', { skip }, () => {
   })
 
   test('scrapes sidecars of all namespaces, and the services of the release', async () => {
-    const { config } = await madeBy(said, 1)
+    const { config } = await madeForPrometheus(cluster, NAMESPACE, { jobs: 2, ruleFiles: 1, said })
     const [services, pods] = (config['scrape_configs'] as KubeObject[]).toSorted((a, b) =>
       a['job_name'] < b['job_name'] ? 1 : -1,
     )
@@ -140,7 +106,7 @@ describe('the Prometheus operator', { skip }, () => {
 
   test('takes every rule of ours; Prometheus finds nothing wrong with what it makes of them', async (t) => {
     const ours = readdirSync(join(CHART, 'rules'))
-    const { rules } = await madeBy(said, ours.length)
+    const { rules } = await madeForPrometheus(cluster, NAMESPACE, { jobs: 2, ruleFiles: ours.length, said })
     const named = (text: string): string[] =>
       [...text.matchAll(/^\s*-? ?(?:alert|record): (\S+)$/gmu)].map(([, name]) => name!)
     const taken = Object.values(rules).flatMap(named)
@@ -164,7 +130,7 @@ describe('the Prometheus operator', { skip }, () => {
       spec: { groups },
     })
     await waitFor('it says so', () => /broken/.test(said()), { seen: said })
-    const { rules } = await madeBy(said, 1)
+    const { rules } = await madeForPrometheus(cluster, NAMESPACE, { jobs: 2, ruleFiles: 1, said })
     assert.ok(Object.keys(rules).every((name) => !name.includes('broken')))
   })
 })
