@@ -31,6 +31,7 @@ import { followQuotas } from './follow-quotas.ts'
 import { Insight } from './insight.ts'
 import { BucketTable } from './limiter/bucket-table.ts'
 import { LevelTable } from './limiter/level-table.ts'
+import { Absences } from './net/absences.ts'
 import { epochMs, monotonicMs } from './net/clock.ts'
 import type { Candidates } from './net/connection-events.ts'
 import { Discovery } from './net/discovery.ts'
@@ -107,6 +108,7 @@ class App implements Sluice {
   readonly #gateway: Gateway
   readonly #ledger: ClientLedger = new ClientLedger()
   readonly #listeners: BrokerListeners
+  readonly #absences: Absences
   readonly #discovery: Discovery
   readonly #follower: QuotaFollower | undefined
   readonly #insight: Insight
@@ -148,7 +150,7 @@ class App implements Sluice {
       limitedLog: this.#limitedLog,
       connectionsMax: config.limits.connectionsMax,
       upstream,
-      dialled: (address, error) => this.#reachability.dialled(address, error),
+      dialled: (address, error) => this.#dialled(address, error),
       ended: (connection) => this.#ledger.left(connection.session),
     })
     this.#picture = this.#makePicture()
@@ -160,6 +162,7 @@ class App implements Sluice {
       accept: (socket, entry) => this.#accept(socket, () => [entry.address]),
       outcome: (entry, error) => this.#listenerOutcome(entry, error),
     })
+    this.#absences = this.#makeAbsences()
     this.#book.onChange((entry, change) => this.#brokerChanged(entry, change))
     this.#follower = followQuotas({
       ...{ config, upstream, logger, counters: this.counters, limitedLog: this.#limitedLog },
@@ -189,6 +192,15 @@ class App implements Sluice {
       keyOf: (session) => this.#ledger.keyOf(session),
       configReport,
       nowMs: monotonicMs,
+    })
+  }
+
+  #makeAbsences(): Absences {
+    return new Absences({
+      book: this.#book,
+      listeners: this.#listeners,
+      changed: (entry, isAway) => this.#absenceChanged(entry, isAway),
+      failed: (entry, error) => this.#listenerOutcome(entry, error),
     })
   }
 
@@ -362,6 +374,7 @@ class App implements Sluice {
 
   #stopListening(): void {
     this.#bootstrapServer?.close()
+    this.#absences.stop()
     this.#listeners.close()
     this.#discovery.stop()
     this.#follower?.stop()
@@ -390,7 +403,32 @@ class App implements Sluice {
         `broker ${nodeId} ${change === 'joined' ? 'is' : 'has moved to'} ${formatAddress(address)}`,
       )
     }
+    if (change === 'moved') this.#absences.moved(entry)
     void this.#listeners.open(entry)
+  }
+
+  #dialled(address: Address, error: Error | undefined): void {
+    this.#reachability.dialled(address, error)
+    if (error !== undefined) this.#absences.notReached(address, error)
+  }
+
+  #absenceChanged({ nodeId, address, local }: BrokerEntry, isAway: boolean): void {
+    const fields = { nodeId, address: formatAddress(address), port: local?.port ?? 0 }
+    const key = String(nodeId)
+    const who = `broker ${nodeId} at ${fields.address}`
+    if (isAway) {
+      const message = `${who} refuses connections: port ${fields.port} does so, too, until it is back`
+      this.#limitedLog.log('broker_away', key, fields, message)
+    } else {
+      // With TLS more has to go well than a connection: the next client finds out.
+      if (this.#config.upstream.tls === undefined) this.#reachability.dialled(address, undefined)
+      this.#limitedLog.log(
+        'broker_back',
+        key,
+        fields,
+        `${who} takes connections again, and so does port ${fields.port}`,
+      )
+    }
   }
 
   #listenerOutcome(entry: BrokerEntry, error: Error | undefined): void {

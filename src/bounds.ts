@@ -46,6 +46,10 @@ export const UNREAD_TIMEOUT_MS = 600_000
 /** To connect to a broker: Java's `socket.connection.setup.timeout.ms` starts at 10 s, so the client hears of it from us. */
 export const DIAL_TIMEOUT_MS = 8_000
 
+/** A broker that refuses connections is asked again whether it is back: at first as often as clients try, then once a second. */
+export const ABSENCE_ASK_MIN_MS = 100
+export const ABSENCE_ASK_MAX_MS = 1_000
+
 /** For a client's TLS handshake, from the first byte to the last: some round trips. As long as Java gives a connection to come about. */
 export const TLS_HANDSHAKE_TIMEOUT_MS = 10_000
 

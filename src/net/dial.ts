@@ -56,7 +56,7 @@ export class Dial {
     }
     const failed = (error: Error): void => {
       stop()
-      this.#events.dialled(address, tls === undefined ? error : new Error(tls.fault(error, address)))
+      this.#events.dialled(address, tls === undefined ? error : new Error(tls.fault(error, address), { cause: error }))
       if (!this.#stopped) this.#try(index + 1)
     }
     const timeout = deadline(DIAL_TIMEOUT_MS, () => {

@@ -66,6 +66,26 @@ export class BrokerListeners {
     return this.#opening
   }
 
+  /** From now on connections are refused; those that there are stay. The broker keeps its port for `reopen`. */
+  shut({ nodeId }: BrokerEntry): void {
+    this.#servers.get(nodeId)?.close()
+    this.#servers.delete(nodeId)
+  }
+
+  /** Listens again where it did; resolves with what is against it, never rejects. */
+  async reopen(entry: BrokerEntry): Promise<Error | undefined> {
+    const { host, accept } = this.#options
+    if (this.#closed || entry.local === undefined || this.#servers.has(entry.nodeId)) return undefined
+    try {
+      const server = await listen(host, entry.local.port, (socket) => accept(socket, entry))
+      if (this.#closed || this.#servers.has(entry.nodeId)) server.close()
+      else this.#servers.set(entry.nodeId, server)
+      return undefined
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
+
   close(): void {
     this.#closed = true
     for (const server of this.#servers.values()) server.close()

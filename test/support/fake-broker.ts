@@ -99,6 +99,11 @@ export class FakeBroker {
     this.#hooks.set(apiKey, [...(this.#hooks.get(apiKey) ?? []), hook])
   }
 
+  /** Connections that there are stay. */
+  stopListening(): void {
+    this.#server.close()
+  }
+
   async close(): Promise<void> {
     for (const connection of this.connections) connection.destroy()
     if (!this.#server.listening) return

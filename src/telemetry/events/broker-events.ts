@@ -10,6 +10,19 @@ export const BROKER_EVENTS = {
     meaning: 'No local port can be opened for a broker: its clients cannot reach it.',
     action: 'Give other ports in `listen.brokerPorts`.',
   },
+  broker_away: {
+    level: 'warn',
+    fields: ['nodeId', 'address', 'port'],
+    meaning:
+      'A broker refuses connections. The port that stands for it refuses them as well, and is open again once the broker is back.',
+    action: 'Nothing, if it is restarted; otherwise look at the broker, and at the network between.',
+    metric: { name: 'sluice_broker_up', fixed: {} },
+  },
+  broker_back: {
+    level: 'info',
+    fields: ['nodeId', 'address', 'port'],
+    meaning: 'It takes connections again, and so does its port.',
+  },
   dial_failed: {
     level: 'warn',
     fields: ['address'],
