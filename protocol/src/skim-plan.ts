@@ -255,7 +255,9 @@ class Compiler {
     const skip = start + ROW_WORDS
     const hasRest = this.code[skip] === OP.skip
     const end = hasRest ? skip + 2 : skip
-    if (this.code[end] !== (this.#flexible ? OP.tags : OP.loop)) return
+    // Tagged fields behind it may be those of a struct in the element: only the element's own end where the loop is.
+    const loop = this.#flexible && this.code[end] === OP.tags ? this.code[end + 2]! : end
+    if (this.code[loop] !== OP.loop || (this.#flexible && loop === end)) return
     this.code[start + 3] = hasRest ? this.code[skip + 1]! : 0
     this.code[start + 4] = slot
     this.code[start + 5] = this.#label()

@@ -132,6 +132,27 @@ describe('compileSkim', () => {
     }
   })
 
+  test('tagged fields behind a row are those of a struct in the element, and the element goes on behind them', () => {
+    const every = [0, 1] as const
+    const one = { name: 'one', type: 'int32', versions: every } as const
+    const inner = { name: 'inner', type: 'struct', versions: every, fields: [{ ...one, name: 'deep' }] } as const
+    const list = { name: 'list', type: 'struct', array: true, versions: every } as const
+    const behind = { name: 'behind', type: 'string', versions: every } as const
+    for (const fields of [
+      [one, inner],
+      [one, inner, behind],
+    ]) {
+      const schema = { ...request, versions: every, flexible: every, fields: [{ ...list, fields }] }
+      const elements = [7, 9].map((number) => ({ one: number, inner: { deep: 8 }, behind: 'and on' }))
+      const known = elements.map(({ behind: _, ...element }) => element)
+      const body = encode(schema, 0, { list: fields.length > 2 ? elements : known })
+      const row = { schema, path: 'list.', fields: { one: 'int32' } } as const
+      for (const { name, arrivals } of chunkings(body.length)) {
+        assert.deepEqual(numbersOf(compileSkim(schema, 0, ['list.{one}']), row, body, arrivals), [7, 9], name)
+      }
+    }
+  })
+
   test('a row over something that is no number is refused', () => {
     assert.throws(() => compileSkim(request, 13, ['topics.{topicId,partitions}']), /partitions lies in the row/)
   })
