@@ -112,7 +112,10 @@ export class FrameLook {
    */
   #lookAtFetch(head: RequestHead, bytes: Uint8Array, view: DataView, from: number, to: number, nowMs: number): boolean {
     const { apiKey, frameBytes } = head
-    if (this.fetchSeenBytes === 0) this.tellsTopics = this.#tellsFetched(apiKey, nowMs)
+    if (!this.tellsTopics && this.#tellsFetched(apiKey, nowMs)) {
+      this.tellsTopics = true
+      this.fetchSeenBytes = 0 // after a reload while it waits: all of it lies here still
+    }
     if (this.tellsTopics) return this.fetchSeenBytes > 0 || this.#lookAtPositions(head, bytes, view, from, to, nowMs)
     if (this.fetchLimits.seen) return true
     const follower = apiKey === API_KEY.Fetch ? this.#parts.following.ofFetches() : undefined

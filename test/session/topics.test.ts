@@ -169,6 +169,16 @@ describe('a Fetch', () => {
     assert.deepEqual(rig.session.inFlight, 1, 'b is forgotten: its debt is no matter of this Fetch')
   })
 
+  test('that waits when a reload brings a quota on topics is looked at anew: nothing repeats what it says of its session', () => {
+    const rig = new Rig({ rules: [rule({ fetchBytes: 1000 })] }).client(fetchFrom(['a'])).broker(fetched({ a: 3000 }))
+    assert.ok(isHeld(rig.client(fetchFrom(['a', 'b'], 2, { sessionId: 0, sessionEpoch: 0 }))))
+    rig.policy([rule({ fetchBytes: 1000 }, { name: 'topics', per: ['topic'] })])
+    assert.deepEqual(sent(rig), [1, 2])
+    const got = fetched({ b: 3000 }, 2)
+    assert.equal(charged(rig.broker(got), 'fetchBytes')['b'], got.length)
+    assert.ok(heldMs(rig.client(fetchFrom([], 3, { sessionId: 7, sessionEpoch: 1 }))) > 1900)
+  })
+
   test('asks for no more than the bucket of its topic bears', () => {
     const rig = new Rig({ rules }).client(fetchFrom(['a']))
     assert.equal(new DataView(rig.sentToBroker().buffer).getInt32(14 + 'client-1'.length + 12), 1000)
