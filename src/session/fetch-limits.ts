@@ -65,7 +65,9 @@ export class FetchLimits implements SkimSink {
 
   /** Lowers those of the frame at `from` to what the buckets can bear, and the wait by the time the request was held. */
   lower(view: DataView, from: number, bytesMax: number, heldMs: number): void {
-    const [waitAt = UNSEEN, minAt = UNSEEN, maxAt = UNSEEN] = this.#places
+    const waitAt = this.#places[0]!
+    const minAt = this.#places[1]!
+    const maxAt = this.#places[2]!
     const rowAt = from + this.#rowAt
     if (heldMs > 0 && waitAt !== UNSEEN) {
       view.setInt32(rowAt + waitAt, Math.max(0, view.getInt32(rowAt + waitAt) - heldMs))
