@@ -14,6 +14,8 @@ import { SecretFiles } from '../support/secret-files.ts'
 import { waitFor } from '../support/wait.ts'
 import { cpuSeconds, generate, killAll, median, ROOT, start } from './processes.ts'
 
+process.env['SLUICE_JIT'] ??= 'full'
+
 const { values: flags } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },

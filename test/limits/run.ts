@@ -24,6 +24,8 @@ import { Results } from './results.ts'
 const ROOT = resolve(import.meta.dirname, '../..')
 const DOCUMENT = join(ROOT, 'docs/limits.md')
 
+process.env['SLUICE_JIT'] ??= 'full'
+
 const { values: flags } = parseArgs({
   options: {
     only: { type: 'string', default: '' },

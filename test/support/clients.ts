@@ -6,6 +6,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cached, contentKey } from '../../src/demo/kafka/cache.ts'
+import { compilerArguments } from '../../src/demo/kafka/jvm-node.ts'
 import { runTool, toolAnswers } from '../../src/demo/kafka/run-tool.ts'
 import type { ClientConfig, ClientCounts, ClientEventKind, ClientMessage, ClientMode } from '../clients/contract.ts'
 import { LineProcess } from './processes.ts'
@@ -182,17 +183,16 @@ function nodeProgram(file: string): Command {
   return { command: process.execPath, args: [...flags, join(PROGRAMS, file)] }
 }
 
-/**
- * A JVM that lives for a minute: the second compiler would cost more than its code saves. And everything that it should log: lost
- * connections and given-up requests, which are told there only.
- */
-export const JAVA_FLAGS: readonly string[] = [
-  '-Xmx512m',
-  '-XX:+UseSerialGC',
-  '-XX:TieredStopAtLevel=1',
-  '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-  '-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.NetworkClient=info',
-]
+/** Everything that the JVM of a client should log: lost connections and given-up requests, which are told there only. */
+export function javaFlags(): readonly string[] {
+  return [
+    '-Xmx512m',
+    '-XX:+UseSerialGC',
+    ...compilerArguments(),
+    '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+    '-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.NetworkClient=info',
+  ]
+}
 
 async function buildJava(): Promise<Command> {
   const source = join(PROGRAMS, 'java')
@@ -200,7 +200,7 @@ async function buildJava(): Promise<Command> {
     maven(source, into, 'compiler:compile', 'dependency:copy-dependencies'),
   )
   const classPath = `${join(directory, 'classes')}:${join(directory, 'jars', '*')}`
-  return { command: 'java', args: [...JAVA_FLAGS, '-cp', classPath, 'SluiceClient'] }
+  return { command: 'java', args: [...javaFlags(), '-cp', classPath, 'SluiceClient'] }
 }
 
 /** Kafka's performance tools; returns the class path. */
@@ -220,7 +220,7 @@ export async function buildKafkaConfigs(): Promise<Command> {
   )
   // The source itself: Java compiles it in memory.
   const program = join(source, 'KafkaConfigs.java')
-  return { command: 'java', args: [...JAVA_FLAGS, '-cp', join(directory, 'jars', '*'), program] }
+  return { command: 'java', args: [...javaFlags(), '-cp', join(directory, 'jars', '*'), program] }
 }
 
 /** The OpenTelemetry Collector's receiver (`../clients/otlp-receiver`): the command that runs it, or why it cannot be had. */

@@ -1,5 +1,5 @@
 /** Kafka's own performance tools, as a test's flooding Java clients: started, watched, and stopped when enough was seen. */
-import { buildKafkaTools, JAVA_FLAGS } from './clients.ts'
+import { buildKafkaTools, javaFlags } from './clients.ts'
 import { LineProcess } from './processes.ts'
 
 export interface PerfProducerConfig {
@@ -90,7 +90,7 @@ async function startTool(name: string, signal: AbortSignal | undefined, args: re
   const lines: string[] = []
   const timeouts: string[] = []
   const disconnects: string[] = []
-  const child = new LineProcess('java', [...JAVA_FLAGS, '-cp', classPath, `org.apache.kafka.tools.${name}`, ...args], {
+  const child = new LineProcess('java', [...javaFlags(), '-cp', classPath, `org.apache.kafka.tools.${name}`, ...args], {
     signal,
     onLine: (line) => lines.push(line),
     onErrorLine: (line) => {

@@ -32,13 +32,20 @@ export interface JvmCommand {
   readonly classes?: { readonly file: string; readonly use: 'read' | 'write' } | undefined
 }
 
+/**
+ * A JVM that lives for a minute or two: the second compiler would cost more than its code saves. What measures Kafka itself, or with it,
+ * sets SLUICE_JIT=full: without that compiler TLS takes several times the processor.
+ */
+export function compilerArguments(): string[] {
+  return process.env['SLUICE_JIT'] === 'full' ? [] : ['-XX:TieredStopAtLevel=1']
+}
+
 /** The arguments of a JVM that is small, starts fast and logs little. */
 export function javaArguments(command: JvmCommand): string[] {
   return [
     `-Xmx${command.heapMb}m`,
     '-XX:+UseSerialGC',
-    // It lives for a minute or two, in which the second compiler costs more than its code saves.
-    '-XX:TieredStopAtLevel=1',
+    ...compilerArguments(),
     ...classArguments(command.classes),
     '-Djava.awt.headless=true',
     '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
