@@ -101,6 +101,8 @@ export interface Watched {
   readonly exchanges: () => readonly Exchange[]
   readonly measure: Measure
   readonly perSecond: number
+  /** Of its bucket; a second's worth unless given. */
+  readonly burstSeconds?: number
   /** When all of it had begun; the first request unless given. */
   readonly begunMs?: () => number | undefined
 }
@@ -118,12 +120,12 @@ export async function measureFlood(watched: Watched): Promise<MeasuredFlood | un
 }
 
 /**
- * Waits until the burst (a second's worth) is used up; when that was: the start of the first frame that found no credit in a
+ * Waits until the burst is used up; when that was: the start of the first frame that found no credit in a
  * bucket of the test's own. Undefined when there is credit for so long that it is no flood: a client without a processor to run on.
  */
 async function burstOver(watched: Watched): Promise<number | undefined> {
-  const { name, exchanges, measure, perSecond } = watched
-  const credits = (): number[] => creditsAtStarts(chargesOf(exchanges(), measure), perSecond)
+  const { name, exchanges, measure, perSecond, burstSeconds } = watched
+  const credits = (): number[] => creditsAtStarts(chargesOf(exchanges(), measure), perSecond, burstSeconds)
   const burstEndMs = (): number | undefined => {
     const first = credits().findIndex((credit) => credit <= CLOCK_SLACK_SECONDS)
     return first < 0 ? undefined : exchanges()[first]?.startMs
@@ -205,12 +207,12 @@ export function rateIn(
  * where that reserved what an answer would bring and ours learnt it later, full meanwhile.
  */
 function excessOf(
-  { measure, perSecond }: Watched,
+  { measure, perSecond, burstSeconds }: Watched,
   { fromMs }: Window,
   exchanges: readonly Exchange[],
   { cost, seconds }: Measured,
 ): number {
-  const credits = creditsAtStarts(chargesOf(exchanges, measure), perSecond)
+  const credits = creditsAtStarts(chargesOf(exchanges, measure), perSecond, burstSeconds)
   const first = exchanges.findIndex(({ startMs }) => startMs >= fromMs)
   const before = exchanges.findIndex(({ startMs }) => startMs >= fromMs - BACKLOGGED_MS)
   const saved = credits[first]! - Math.min(...credits.slice(before, first + 1))
