@@ -1,7 +1,7 @@
 /**
  * Whatever a consumer asks for and is given, through full and incremental sessions (KIP-227), by names and by ids, several requests on
  * the way at a time, cut anywhere: its lag and the records that count are those of a slow, obvious model that reads values, not bytes.
- * And the same whether a quota tells topics or records apart, or none does.
+ * And the same whether a quota tells topics or records apart, or none does; the lag also while such quotas come and go.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -24,6 +24,8 @@ const UNKNOWN = 'nobody-knows'
 const idOf = (topic: string): Buffer => Buffer.from(`${topic}${'-'.repeat(16)}`).subarray(0, 16)
 /** Small ones that meet, and what needs 32 bits and more. */
 const OFFSETS = [0, 5, 40, 41, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 45 + 7]
+/** Longer than any request is held. */
+const HELD_MAX_MS = 3_600_000
 
 interface Batch {
   readonly first: number
@@ -193,20 +195,32 @@ class Conversation {
   readonly #random: Random
   readonly #countsFromPosition: boolean
   readonly #versions: readonly number[]
+  /** Between any two pieces there may be a reload to one of these. */
+  readonly #reloads: readonly (readonly QuotaRule[])[] | undefined
   readonly #waiting: { readonly version: number; readonly correlationId: number }[] = []
   #asked = 0
 
-  constructor(random: Random, rules: readonly QuotaRule[], versions: readonly number[]) {
+  constructor(random: Random, rules: readonly QuotaRule[], reloads?: readonly (readonly QuotaRule[])[]) {
     this.#random = random
-    this.#versions = versions
+    this.#versions = random() < 0.5 ? VERSIONS : [pick(random, VERSIONS)]
     this.#countsFromPosition = rules.length > 0
+    this.#reloads = reloads
     this.rig = new Rig({ rules })
     for (const topic of TOPICS) if (topic !== UNKNOWN) this.rig.context.topics.learn(topic, idOf(topic), 4)
   }
 
-  step(): void {
+  #step(): void {
     if (this.#waiting.length === 0 || (this.#waiting.length < 3 && this.#random() < 0.4)) this.#ask()
     else this.#tell()
+  }
+
+  run(steps: number): this {
+    for (let step = 0; step < steps; step++) this.#step()
+    return this
+  }
+
+  #reloaded(): Rig {
+    return this.#reloads === undefined ? this.rig : this.rig.policy(pick(this.#random, this.#reloads))
   }
 
   #ask(): void {
@@ -215,7 +229,8 @@ class Conversation {
     const asked = somePartitions(random, 7).map((each) => ({ ...each, offset: pick(random, [...OFFSETS, -1, -2]) }))
     const of = { version, epoch: pick(random, [-1, 0, 1, 2, 3]), asked, forgotten: somePartitions(random, 3) }
     const correlationId = ++this.#asked
-    this.rig.client(...pieces(random, requestBytes(of, correlationId, random)))
+    for (const piece of pieces(random, requestBytes(of, correlationId, random))) this.#reloaded().client(piece)
+    if (this.rig.session.clientBlock === 'held') this.rig.pass(HELD_MAX_MS)
     this.model.ask(of)
     this.#waiting.push({ version, correlationId })
   }
@@ -228,27 +243,31 @@ class Conversation {
       end: pick(random, [...OFFSETS, -1]),
       batches: Array.from({ length: below(random, 3) }, () => someBatch(random)),
     }))
-    this.rig.broker(...pieces(random, answerBytes(version, told, correlationId, random)))
+    for (const piece of pieces(random, answerBytes(version, told, correlationId, random)))
+      this.#reloaded().broker(piece)
     this.model.tell(version, told, this.#countsFromPosition)
   }
 }
 
+const PER_TOPIC = rule({ fetchBytes: 1e15 }, { per: ['topic'] })
+const OF_RECORDS = rule({ fetchRecords: 1e15 })
 const RULES: Readonly<Record<string, readonly QuotaRule[]>> = {
   'no quota': [],
-  'a quota on topics': [rule({ fetchBytes: 1e15 }, { per: ['topic'] })],
-  'a quota on records': [rule({ fetchRecords: 1e15 })],
+  'a quota on topics': [PER_TOPIC],
+  'a quota on records': [OF_RECORDS],
 }
+/** The tight ones let requests wait, in sight in part or whole, while the next reload comes. */
+const TIGHT = rule({ fetchBytes: 100 })
+const RELOADS = [[TIGHT], [TIGHT, OF_RECORDS], [], [PER_TOPIC], [OF_RECORDS, PER_TOPIC]]
+
+const SEED_AND_STEPS = [fc.integer(), fc.integer({ min: 1, max: 25 })] as const
 
 describe('what a consumer asks for and is given', () => {
   for (const [name, rules] of Object.entries(RULES)) {
     test(`with ${name}: lag and records are the model's`, () => {
       fc.assert(
-        fc.property(fc.integer(), fc.integer({ min: 1, max: 25 }), fc.boolean(), (seed, steps, isMixed) => {
-          const random = seededRandom(seed)
-          const versions = isMixed ? VERSIONS : [pick(random, VERSIONS)]
-          const conversation = new Conversation(random, rules, versions)
-          for (let step = 0; step < steps; step++) conversation.step()
-          const { rig, model } = conversation
+        fc.property(...SEED_AND_STEPS, (seed, steps) => {
+          const { rig, model } = new Conversation(seededRandom(seed), rules).run(steps)
           assert.equal(rig.closed, undefined)
           assert.deepEqual(lags(rig), model.lags)
           assert.equal(rig.counters.fetchedRecords, model.records)
@@ -257,4 +276,18 @@ describe('what a consumer asks for and is given', () => {
       )
     })
   }
+
+  test("while quotas come and go, and requests wait for them: lag is the model's", () => {
+    let held = 0
+    fc.assert(
+      fc.property(...SEED_AND_STEPS, (seed, steps) => {
+        const { rig, model } = new Conversation(seededRandom(seed), [], RELOADS).run(steps)
+        assert.equal(rig.closed, undefined)
+        assert.deepEqual(lags(rig), model.lags)
+        held += rig.counters.quota('q').heldRequests
+      }),
+      { numRuns: 400 },
+    )
+    assert.ok(held > 10, `${held} requests were held`)
+  })
 })
