@@ -177,7 +177,8 @@ class ScramVerification implements Verification {
   #user = ''
   #entry: ScramVerifier | undefined
   #header = ''
-  #nonce = ''
+  /** What a last message may say: ours, and what librdkafka before 2.6.1 makes of it, the client's own part once more in front. */
+  #nonces: readonly string[] = []
   /** The two first messages, which the proof signs. */
   #said = ''
 
@@ -206,9 +207,10 @@ class ScramVerification implements Verification {
     this.#user = user
     this.#entry = entry
     this.#header = header
-    this.#nonce = nonce + randomBytes(NONCE_BYTES).toString('base64url')
+    const ours = nonce + randomBytes(NONCE_BYTES).toString('base64url')
+    this.#nonces = [ours, nonce + ours]
     const salt = Buffer.from(entry.salt).toString('base64')
-    const message = `r=${this.#nonce},s=${salt},i=${entry.iterations}`
+    const message = `r=${ours},s=${salt},i=${entry.iterations}`
     this.#said = `${bare},${message}`
     return { kind: 'challenge', token: utf8(message) }
   }
@@ -219,7 +221,7 @@ class ScramVerification implements Verification {
     const digest = DIGEST[this.#mechanism]
     const proof = Buffer.from(proofText, 'base64')
     const header = Buffer.from(binding, 'base64').toString()
-    if (header !== this.#header || nonce !== this.#nonce || proof.length !== storedKey.length) return undefined
+    if (header !== this.#header || !this.#nonces.includes(nonce) || proof.length !== storedKey.length) return undefined
     const signed = `${this.#said},${withoutProof}`
     const signature = hmac(digest, storedKey, signed)
     const clientKey = proof.map((byte, i) => byte ^ signature[i]!)

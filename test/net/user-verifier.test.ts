@@ -1,6 +1,6 @@
 /** Logins that are verified here: nothing tells who is in the file and who is not, and nobody keeps others waiting. */
 import assert from 'node:assert/strict'
-import { pbkdf2Sync } from 'node:crypto'
+import { createHash, createHmac, pbkdf2Sync } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { formatVerifier } from '../../src/config/users-file.ts'
 import { saslLogin } from '../../src/net/sasl-login.ts'
@@ -117,6 +117,28 @@ describe('SCRAM', () => {
       () => '',
     ]
     for (const change of changes) assert.equal((await scramLogin(verifier, 'alice', 'pencil', change)).kind, 'refused')
+  })
+
+  test('librdkafka before 2.6.1 says its part of the nonce twice, and signs that; more than this is refused', async () => {
+    const verifier = verifierWith(await usersText())
+    for (const [before, kind] of [
+      ['', 'accepted'],
+      ['abc', 'accepted'],
+      ['abcabc', 'refused'],
+      ['x', 'refused'],
+    ] as const) {
+      const verification = verifier.begin('SCRAM-SHA-256')
+      const answer = await told(verification, 'n,,n=alice,r=abc')
+      const asked = text((answer as { token: Uint8Array }).token)
+      const [, nonce, salt = '', iterations] = /^r=(.+),s=(.+),i=(\d+)$/u.exec(asked)!
+      const salted = pbkdf2Sync('pencil', Buffer.from(salt, 'base64'), Number(iterations), 32, 'sha256')
+      const hmac = (key: Uint8Array, said: string): Buffer => createHmac('sha256', key).update(said).digest()
+      const clientKey = hmac(salted, 'Client Key')
+      const last = `c=biws,r=${before}${nonce}`
+      const signature = hmac(createHash('sha256').update(clientKey).digest(), `n=alice,r=abc,${asked},${last}`)
+      const proof = Buffer.from(clientKey.map((byte, i) => byte ^ signature[i]!)).toString('base64')
+      assert.equal((await told(verification, `${last},p=${proof}`)).kind, kind, before)
+    }
   })
 
   test('what we do not speak is refused: channel binding, another identity, extensions that must be known, a name that is empty', async () => {
