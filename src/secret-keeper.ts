@@ -7,6 +7,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { SECRET_FILE_BYTES_MAX } from './bounds.ts'
 import { ConfigError, type Fault } from './config/config-error.ts'
 import { FileWatch } from './config/watch.ts'
+import { readFault } from './file-fault.ts'
 import type { Counters } from './session/counters.ts'
 import type { Logger } from './telemetry/logger.ts'
 
@@ -110,13 +111,6 @@ export class SecretKeeper {
   }
 }
 
-const READ_FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
-  EACCES: 'this user may not read it',
-  EISDIR: 'it is a directory, not a file',
-}
-
 /** @throws RangeError */
 export function readSecret(path: string): string {
   try {
@@ -131,8 +125,7 @@ export function readSecret(path: string): string {
     return text
   } catch (error) {
     if (error instanceof RangeError) throw error
-    const { code = '', message } = error as NodeJS.ErrnoException
-    throw new RangeError(`cannot read ${path}: ${READ_FAULTS[code] ?? message}`)
+    throw new RangeError(`cannot read ${path}: ${readFault(error)}`)
   }
 }
 

@@ -30,7 +30,7 @@ anything meanwhile.
 
 interface AdviseFlags extends AskFlags {
   readonly headroom: number
-  readonly force: boolean
+  readonly force?: boolean
   readonly json?: boolean
   readonly yaml?: boolean
 }
@@ -44,7 +44,7 @@ export function adviseCommand(terminal: Terminal, finish: Finish): Command {
         .argParser(parseHeadroom)
         .default(parseHeadroom(HEADROOM), HEADROOM),
     )
-    .option('--force', 'advise on less than a minute of observation', false)
+    .option('--force', 'advise on less than a minute of observation')
     .addOption(new Option('--yaml', 'a configuration file in observe mode').conflicts('json'))
     .option('--json', 'the advice as JSON')
     .addHelpText('after', EXAMPLES)

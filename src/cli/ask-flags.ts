@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { parseAdminToken } from '../admin/token.ts'
+import { readFault } from '../file-fault.ts'
 import { AdminFault, type AdminPlace, DEFAULT_ADDRESS, parseAdmin } from './ask-sluice.ts'
 
 export interface AskFlags {
@@ -28,7 +29,7 @@ function readToken(path: string): string {
     throw new AdminFault(
       error instanceof RangeError
         ? `--token-file ${path}: ${error.message}`
-        : `--token-file ${path} cannot be read: ${(error as Error).message}`,
+        : `--token-file ${path} cannot be read: ${readFault(error)}`,
     )
   }
 }

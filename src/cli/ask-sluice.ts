@@ -20,7 +20,7 @@ export function parseAdmin(written: string): string {
     throw new InvalidArgumentError('A sluice without admin pages cannot be asked; start it with --admin HOST:PORT.')
   }
   try {
-    parseAddress(text, 1)
+    parseAddress(text, 1, DEFAULT_ADMIN.port)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     throw new InvalidArgumentError(error.message)
@@ -85,7 +85,7 @@ async function readBody(response: IncomingMessage): Promise<string> {
 
 const NETWORK_FAULTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
-  ECONNRESET: 'the connection was cut; is it the Kafka port?',
+  ECONNRESET: 'the connection was cut, as at the Kafka port',
   ENOTFOUND: 'the host name does not resolve',
   EAI_AGAIN: 'the host name does not resolve',
   EHOSTUNREACH: 'there is no way to the host',

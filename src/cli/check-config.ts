@@ -23,9 +23,9 @@ export function checkConfigCommand(terminal: Terminal, finish: Finish): Command 
   return new Command('check-config')
     .description('check a configuration file: every fault with its line, or what it would do, in words')
     .argument('<file>', 'configuration file (YAML)')
-    .option('--json', 'the result as JSON', false)
+    .option('--json', 'the result as JSON')
     .addHelpText('after', EXAMPLES)
-    .action((file: string, { json }: { json: boolean }) => {
+    .action((file: string, { json }: { json?: boolean }) => {
       if (json) finish(printJson(file, terminal))
       else {
         terminal.out(`${file} is valid\n${describe(read(file))}`)

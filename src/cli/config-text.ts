@@ -1,8 +1,9 @@
 /** Where a configuration comes from: flags, variables, the text of a file; and in what form it is given to be understood. */
-import { readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { CONFIG_FILE_BYTES_MAX } from '../bounds.ts'
 import type { Config, ConfigFlags } from '../config/config.ts'
 import { ConfigError, type Fault } from '../config/config-error.ts'
+import { readFault } from '../file-fault.ts'
 
 /** The flags of `run` as commander gives them. */
 export interface RunFlags extends ConfigFlags {
@@ -42,22 +43,30 @@ export function readConfigText(path: string): string {
   }
 }
 
-const READ_FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
-  EACCES: 'this user may not read it',
-  EISDIR: 'it is a directory, not a file',
-}
-
 /** @throws RangeError that says why it cannot be read */
 export function readBounded(path: string, bytesMax: number): string {
   try {
-    const { size } = statSync(path)
-    if (size > bytesMax) throw new RangeError(`it has ${size} bytes; at most ${bytesMax}`)
-    return readFileSync(path, 'utf8')
+    const stat = statSync(path)
+    if (stat.size > bytesMax) throw new RangeError(`it has ${stat.size} bytes; at most ${bytesMax}`)
+    return stat.isFile() ? readFileSync(path, 'utf8') : readStream(path, bytesMax)
   } catch (error) {
     if (error instanceof RangeError) throw error
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new RangeError(READ_FAULTS[code ?? ''] ?? message)
+    throw new RangeError(readFault(error))
+  }
+}
+
+/** What comes out of a pipe or a device (`<(make-config)`, `/dev/stdin`): nobody says beforehand how much, and it may never end. */
+function readStream(path: string, bytesMax: number): string {
+  const file = openSync(path, 'r')
+  try {
+    const bytes = Buffer.allocUnsafe(bytesMax + 1)
+    let length = 0
+    for (let read = -1; read !== 0 && length <= bytesMax; length += read) {
+      read = readSync(file, bytes, length, bytes.length - length, null)
+    }
+    if (length > bytesMax) throw new RangeError(`it has more than ${bytesMax} bytes`)
+    return bytes.toString('utf8', 0, length)
+  } finally {
+    closeSync(file)
   }
 }

@@ -25,7 +25,7 @@ export function demoCommand(terminal: Terminal, finish: Finish): Command {
     .option('--seconds <n>', 'how long the applications run', parseSeconds, 30)
     .option('--produce-rate <rate>', 'the limit of each client id', '1MB/s')
     .option('--upstream <host:port,...>', 'use this Kafka instead of starting one')
-    .option('--json', 'JSON lines instead of a screen', false)
+    .option('--json', 'JSON lines instead of a screen')
     .addHelpText('after', EXAMPLES)
     .action(async (options: DemoOptions) => {
       // Loaded only here: the other commands do not need a Kafka.

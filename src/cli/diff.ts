@@ -14,7 +14,7 @@ import { PolicySet } from '../policy/policy-set.ts'
 import { type AskFlags, placeOf, withAskFlags } from './ask-flags.ts'
 import { AdminFault, type AdminPlace, askSluice } from './ask-sluice.ts'
 import { EXIT_DIFFERENT, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
-import { parseApi, parseLabel, textWidth } from './question-flags.ts'
+import { type QuestionFlags, questionOf, textWidth, withQuestionFlags } from './question-flags.ts'
 import { readConfig } from './read-config.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -29,27 +29,20 @@ Examples:
 The exit code is 0 when nothing differs, 1 when something does, 2 when a file is wrong or the sluice cannot be asked.
 `
 
-interface DiffFlags extends Partial<Question>, AskFlags {
+interface DiffFlags extends AskFlags, QuestionFlags {
   readonly running?: boolean
-  readonly label?: Readonly<Record<string, string>>
   readonly json?: boolean
 }
 
 /** Builds the command. */
 export function diffCommand(terminal: Terminal, finish: Finish): Command {
-  return withAskFlags(
+  const command = withAskFlags(
     new Command('diff')
       .description('say what differs between two configurations: new, gone, stricter, looser, and for whom')
       .argument('<files...>', 'OLD and NEW; with --running NEW alone')
       .option('--running', 'compare with the quotas of a running sluice'),
   )
-    .option('--client-id <id>', 'say what this client will notice')
-    .option('--principal <user>', 'its SASL user')
-    .option('--group <id>', 'its consumer group')
-    .option('--topic <name>', 'a topic that its requests carry')
-    .option('--api <name>', 'a request of its: Produce, Metadata …', parseApi)
-    .option('--software <name>', 'its library, as it names itself')
-    .option('--label <key=value>', 'a label of the workload; may be repeated', parseLabel)
+  return withQuestionFlags(command, 'say what this client will notice')
     .option('--json', 'the differences as JSON')
     .addHelpText('after', EXAMPLES)
     .action(async (files: string[], flags: DiffFlags) => finish(await diff(files, flags, terminal)))
@@ -118,18 +111,6 @@ function otherSections(before: Config, after: Config): string[] {
     (name) =>
       name !== 'log' && !POLICY_SECTIONS.includes(name) && JSON.stringify(before[name]) !== JSON.stringify(after[name]),
   )
-}
-
-function questionOf({
-  running: _running,
-  admin: _admin,
-  tokenFile: _tokenFile,
-  json: _json,
-  label,
-  clientId,
-  ...fields
-}: DiffFlags): Question | undefined {
-  return clientId === undefined ? undefined : { ...fields, clientId, ...(label === undefined ? {} : { labels: label }) }
 }
 
 /** With the library, user, group and requests that the running sluice has seen of the client. */

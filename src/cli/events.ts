@@ -15,8 +15,8 @@ Examples:
 `
 
 interface EventsFlags {
-  readonly markdown: boolean
-  readonly json: boolean
+  readonly markdown?: boolean
+  readonly json?: boolean
   readonly out?: string
 }
 
@@ -25,8 +25,8 @@ export function eventsCommand(terminal: Terminal, finish: Finish): Command {
   return new Command('events')
     .description('say what the events of the log mean and what to do about them')
     .argument('[event]', 'one of them')
-    .option('--markdown', 'all of them as a page', false)
-    .option('--json', 'all of them as JSON', false)
+    .option('--markdown', 'all of them as a page')
+    .option('--json', 'all of them as JSON')
     .option('--out <file>', 'write it to a file')
     .addHelpText('after', EXAMPLES)
     .action((event: string | undefined, flags: EventsFlags) => finish(tell(event, flags, terminal)))

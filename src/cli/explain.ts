@@ -11,91 +11,63 @@ import { type AskFlags, placeOf, withAskFlags } from './ask-flags.ts'
 import { AdminFault, type AdminPlace, askSluice } from './ask-sluice.ts'
 import { clientsText, type KnownClients } from './clients-text.ts'
 import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Finish } from './exit-code.ts'
-import { parseApi, parseLabel, textWidth } from './question-flags.ts'
+import { type QuestionFlags, questionOf, textWidth, withQuestionFlags } from './question-flags.ts'
 import { readConfig } from './read-config.ts'
 import type { Terminal } from './terminal.ts'
 
 const EXAMPLES = `
 Examples:
+  $ kafka-sluice explain
+      the clients that came to the sluice that runs here
   $ kafka-sluice explain --config sluice.yaml --client-id checkout-7 --software apache-kafka-java
       what the file means for this client
   $ kafka-sluice explain --client-id checkout-7
-      the same of the sluice that runs here, and how its buckets stand
+      what applies to this one there, and how its buckets stand
   $ kafka-sluice explain --client-id reports --api Metadata --json
 
 Library, user and group are taken from what the running sluice has seen, unless they are given. Without --api, Produce,
 Fetch and connections are explained.
 `
 
-interface ExplainFlags extends AskFlags {
+interface ExplainFlags extends AskFlags, QuestionFlags {
   readonly config?: string
-  readonly clientId?: string
-  readonly principal?: string
-  readonly group?: string
-  readonly topic?: string
-  readonly api?: string
-  readonly software?: string
-  readonly softwareVersion?: string
-  readonly address?: string
-  readonly sni?: string
-  readonly label?: Readonly<Record<string, string>>
   readonly json?: boolean
 }
 
 /** Builds the command. */
 export function explainCommand(terminal: Terminal, finish: Finish): Command {
-  return withAskFlags(
+  const command = withAskFlags(
     new Command('explain')
       .description('say which quotas apply to a client, why, and what it will experience')
       .addOption(new Option('--config <file>', 'explain a configuration file').conflicts(['admin', 'tokenFile'])),
     'explain the sluice whose admin pages are there',
   )
-    .option('--client-id <id>', 'client.id of the client')
-    .option('--principal <user>', 'its SASL user')
-    .option('--group <id>', 'its consumer group')
-    .option('--topic <name>', 'a topic that its requests carry')
-    .option('--api <name>', "Kafka's name of a request: Produce, Metadata …", parseApi)
-    .option('--software <name>', 'its library, as it names itself: apache-kafka-java, librdkafka …')
-    .option('--software-version <version>', "the library's version")
-    .option('--address <ip>', 'where it connects from')
-    .option('--sni <name>', 'the server name of its TLS hello')
-    .option('--label <key=value>', 'a label of the workload; may be repeated', parseLabel)
+  return withQuestionFlags(command, 'client.id of the client; without it, the clients that the sluice knows')
     .option('--json', 'the answer as JSON')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: ExplainFlags) => finish(await explain(flags, terminal)))
 }
 
 async function explain(flags: ExplainFlags, terminal: Terminal): Promise<number> {
-  const { config, clientId, json = false } = flags
+  const { config, json = false } = flags
+  const question = questionOf(flags)
   if (config !== undefined) {
-    if (clientId === undefined) {
+    if (question === undefined) {
       terminal.err(`Which client? Give --client-id ID; --client-id "" is one without a client id.\n`)
       return EXIT_USAGE
     }
-    return print(explainFile(config, { ...questionOf(flags), clientId }), json, terminal)
+    return print(explainFile(config, question), json, terminal)
   }
   try {
     const place = placeOf(flags)
-    if (clientId === undefined) return await askWhich(place, terminal)
-    const query = questionQuery({ ...questionOf(flags), clientId })
-    const answer = await askSluice(place, `/api/explain?${query}`, 'requests')
+    if (question === undefined) return await listClients(place, json, terminal)
+    const answer = await askSluice(place, `/api/explain?${questionQuery(question)}`, 'requests')
     return print(answer as unknown as Explanation, json, terminal)
   } catch (error) {
     if (!(error instanceof AdminFault)) throw error
     terminal.err(`${error.message}\n`)
     return EXIT_FAILURE
   }
-}
-
-function questionOf({
-  label,
-  config: _config,
-  admin: _admin,
-  tokenFile: _tokenFile,
-  json: _json,
-  ...fields
-}: ExplainFlags): Omit<Question, 'clientId'> {
-  return { ...fields, ...(label === undefined ? {} : { labels: label }) }
 }
 
 /** As of now: a window of a schedule that is open counts. */
@@ -118,8 +90,8 @@ function print(explanation: Explanation, json: boolean, terminal: Terminal): num
   return EXIT_OK
 }
 
-async function askWhich(place: AdminPlace, terminal: Terminal): Promise<number> {
+async function listClients(place: AdminPlace, json: boolean, terminal: Terminal): Promise<number> {
   const known = await askSluice(place, '/api/explain', 'clients')
-  terminal.err(clientsText(known as unknown as KnownClients))
-  return EXIT_USAGE
+  terminal.out(json ? `${JSON.stringify(known, undefined, 2)}\n` : clientsText(known as unknown as KnownClients))
+  return EXIT_OK
 }

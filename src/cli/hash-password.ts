@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { stringify } from 'yaml'
 import { ConfigError } from '../config/config.ts'
 import { formatVerifier } from '../config/users-file.ts'
+import { readFault } from '../file-fault.ts'
 import { verifierOf } from '../net/user-verifier.ts'
 import { EXIT_OK, type Finish } from './exit-code.ts'
 import type { Terminal } from './terminal.ts'
@@ -49,7 +50,7 @@ function readFile(path: string | number): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw fault('--password-file', `cannot read it: ${(error as Error).message}`)
+    throw fault('--password-file', `cannot read ${path === 0 ? 'standard input' : path}: ${readFault(error)}`)
   }
 }
 

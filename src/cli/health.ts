@@ -8,6 +8,7 @@ import { dialledHost, parseAddress } from '../config/addresses.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { DEFAULT_ADMIN } from '../config/defaults.ts'
 import { isMapping, mappingAt } from '../config/raw.ts'
+import { readFault } from '../file-fault.ts'
 import { AdminFault, fetchText, parseAdmin } from './ask-sluice.ts'
 import { EXIT_FAILURE, EXIT_OK, type Finish } from './exit-code.ts'
 import type { Terminal } from './terminal.ts'
@@ -19,13 +20,14 @@ Examples:
   $ kafka-sluice health --alive
       only whether the process answers (/healthz), whatever the brokers do
 
-Where it asks: --admin, else SLUICE_ADMIN, else admin: of the file that --config or SLUICE_CONFIG names, else 127.0.0.1:9404.
+Where it asks: --admin, else SLUICE_ADMIN, else admin: of the file that --config or SLUICE_CONFIG names,
+else 127.0.0.1:9404.
 `
 
 interface HealthFlags {
   readonly admin?: string
   readonly config?: string
-  readonly alive: boolean
+  readonly alive?: boolean
 }
 
 /** Builds the command. */
@@ -34,7 +36,7 @@ export function healthCommand(terminal: Terminal, finish: Finish): Command {
     .description('ask the sluice on this machine whether it is ready; the exit code says it')
     .option('--admin <host:port>', 'where its admin pages are', parseAdmin)
     .option('--config <file>', 'configuration file (YAML) that says where its admin pages are')
-    .option('--alive', 'whether the process answers, not whether it is ready', false)
+    .option('--alive', 'whether the process answers, not whether it is ready')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: HealthFlags) => finish(await health(flags, terminal)))
 }
@@ -65,7 +67,7 @@ async function adminAddress({ admin, config }: HealthFlags, env: Terminal['env']
 
 function ofVariable(text: string): { readonly host: string; readonly port: number } {
   try {
-    return parseAddress(text, 1)
+    return parseAddress(text, 1, DEFAULT_ADMIN.port)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     throw new ConfigError([{ path: 'SLUICE_ADMIN', line: 0, column: 0, message: error.message }])
@@ -82,7 +84,7 @@ async function ofFile(path: string | undefined): Promise<{ readonly host: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw fault((error as Error).message)
+    throw fault(readFault(error))
   }
   const { value, faults } = new YamlFile(text)
   if (faults[0] !== undefined) throw fault(`line ${faults[0].line}: ${faults[0].message}`)

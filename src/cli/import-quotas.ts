@@ -6,6 +6,7 @@ import { formatAddress } from '../cluster/address-book.ts'
 import { type HostPort, parseAddresses } from '../config/addresses.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { kafkaQuotasDocument, kafkaQuotasYaml, type QuotaSource } from '../config/kafka-quotas-file.ts'
+import { readFault, writeFault } from '../file-fault.ts'
 import { QueryError } from '../net/broker-connection.ts'
 import { type ClusterQuotas, queryQuotas } from '../net/quota-query.ts'
 import { SASL_MECHANISMS, type SaslCredentials, type SaslMechanism } from '../net/sasl-login.ts'
@@ -34,9 +35,9 @@ interface ImportFlags extends TlsFlags {
   readonly user?: string
   readonly passwordFile?: string
   readonly mechanism: SaslMechanism
-  readonly multiply: boolean
+  readonly multiply?: boolean
   readonly brokers?: number
-  readonly json: boolean
+  readonly json?: boolean
 }
 
 /** Builds the command. */
@@ -51,9 +52,9 @@ export function importQuotasCommand(terminal: Terminal, finish: Finish): Command
       new Option('--mechanism <name>', 'how to log in').choices(SASL_MECHANISMS).default(SASL_MECHANISMS.at(-1)),
     )
   return withTlsFlags(command)
-    .option('--multiply', 'multiply what Kafka keeps on each broker by the number of brokers', false)
+    .option('--multiply', 'multiply what Kafka keeps on each broker by the number of brokers')
     .option('--brokers <n>', 'how many brokers there are (default: as the cluster says)', parseCount)
-    .option('--json', 'JSON instead of YAML: the quotas, and notes in place of comments', false)
+    .option('--json', 'JSON instead of YAML: the quotas, and notes in place of comments')
     .addHelpText('after', EXAMPLES)
     .action(async (flags: ImportFlags) => finish(await importQuotas(flags, terminal)))
 }
@@ -91,7 +92,7 @@ function write(flags: ImportFlags, { quotas, brokersCount }: ClusterQuotas, term
   const source: QuotaSource = {
     bootstrap: flags.bootstrap.map(formatAddress),
     brokersCount: flags.brokers ?? brokersCount,
-    isMultiplied: flags.multiply,
+    isMultiplied: flags.multiply ?? false,
   }
   const translation = translateKafkaQuotas(quotas, {
     mode: 'enforce',
@@ -142,9 +143,11 @@ function writeNew(path: string, text: string): void {
   try {
     writeFileSync(path, text, { flag: 'wx' })
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
+    const { code } = error as NodeJS.ErrnoException
     const why =
-      code === 'EEXIST' ? `${path} exists; write to another name and compare` : `cannot write ${path}: ${message}`
+      code === 'EEXIST'
+        ? `${path} exists; write to another name and compare`
+        : `cannot write ${path}: ${writeFault(error)}`
     throw flagError('--out', why)
   }
 }
@@ -163,7 +166,7 @@ function readPassword(path: string): string {
   try {
     return readFileSync(path, 'utf8').replace(/\r?\n$/u, '')
   } catch (error) {
-    throw flagError('--password-file', `cannot read it: ${(error as Error).message}`)
+    throw flagError('--password-file', `cannot read ${path}: ${readFault(error)}`)
   }
 }
 

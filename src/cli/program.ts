@@ -26,11 +26,18 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     exitCode = code
   })
   try {
-    await program.parseAsync(args, { from: 'user' })
+    await program.parseAsync(meant(args, program), { from: 'user' })
     return exitCode
   } catch (error) {
     return exitCodeOf(error, terminal)
   }
+}
+
+/** `help nope` is as wrong as `nope`; commander would print the help of everything, and not what is wrong. */
+function meant(args: readonly string[], program: Command): readonly string[] {
+  const [first, name] = args
+  const isWrong = first === 'help' && name !== undefined && !program.commands.some((command) => command.name() === name)
+  return isWrong && name !== 'help' && !name.startsWith('-') ? [name] : args
 }
 
 /** The one that stays, and the one that is run every few seconds, do not load all the others. */

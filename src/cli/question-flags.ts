@@ -1,14 +1,48 @@
 /** Flags that describe a client, and how wide what is said of it may be. */
-import { InvalidArgumentError } from 'commander'
+import { isIP } from 'node:net'
+import { type Command, InvalidArgumentError } from 'commander'
 import { suggestion } from '../config/suggest.ts'
+import type { Question } from '../explain/explanation.ts'
 import { API_NAMES } from '../policy/api-classes.ts'
 import type { Terminal } from './terminal.ts'
 
 const TEXT_COLUMNS_MIN = 40
 const TEXT_COLUMNS_MAX = 100
 
+/** Flags of a question as commander gives them; the rest of a command's flags are its own. */
+export interface QuestionFlags extends Omit<Partial<Question>, 'labels'> {
+  readonly label?: Readonly<Record<string, string>>
+}
+
+/** @param client what `--client-id` is for, in this command */
+export function withQuestionFlags(command: Command, client: string): Command {
+  return command
+    .option('--client-id <id>', client)
+    .option('--principal <user>', 'its SASL user')
+    .option('--group <id>', 'its consumer group')
+    .option('--topic <name>', 'a topic that its requests carry')
+    .option('--api <name>', "Kafka's name of a request: Produce, Metadata …", parseApi)
+    .option('--software <name>', 'its library, as it names itself: apache-kafka-java, librdkafka …')
+    .option('--software-version <version>', "the library's version")
+    .option('--address <ip>', 'where it connects from', parseIp)
+    .option('--sni <name>', 'the server name of its TLS hello')
+    .option('--label <key=value>', 'a label of the workload; may be repeated', parseLabel)
+}
+
+/** The question that flags ask; undefined where they name no client. */
+export function questionOf(flags: QuestionFlags): Question | undefined {
+  const { clientId, principal, group, topic, api, software, softwareVersion, address, sni, label: labels } = flags
+  if (clientId === undefined) return undefined
+  return { clientId, principal, group, topic, api, software, softwareVersion, address, sni, labels }
+}
+
+function parseIp(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError('It is an IP address, without a port: 10.0.0.1 or 2001:db8::1.')
+  return text
+}
+
 /** Kafka's name of an API, whatever its upper and lower case. */
-export function parseApi(text: string): string {
+function parseApi(text: string): string {
   const api = API_NAMES.find((name) => name.toLowerCase() === text.toLowerCase())
   if (api === undefined) throw new InvalidArgumentError(`Kafka has no API of that name${nearest(text)}`)
   return api
@@ -21,7 +55,7 @@ function nearest(text: string): string {
 }
 
 /** Collects `key=value`. */
-export function parseLabel(
+function parseLabel(
   text: string,
   before: Readonly<Record<string, string>> | undefined,
 ): Readonly<Record<string, string>> {

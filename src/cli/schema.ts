@@ -15,7 +15,7 @@ Examples:
 `
 
 interface SchemaFlags {
-  readonly markdown: boolean
+  readonly markdown?: boolean
   readonly out?: string
 }
 
@@ -23,7 +23,7 @@ interface SchemaFlags {
 export function schemaCommand(terminal: Terminal, finish: Finish): Command {
   return new Command('schema')
     .description('print the JSON Schema of the configuration file (draft 2020-12)')
-    .option('--markdown', 'the configuration reference as a page instead', false)
+    .option('--markdown', 'the configuration reference as a page instead')
     .option('--out <file>', 'write it to a file')
     .addHelpText('after', EXAMPLES)
     .action(({ markdown, out }: SchemaFlags) => {

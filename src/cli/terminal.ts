@@ -51,10 +51,11 @@ export function processTerminal(): Terminal {
     err: (text) => void stderr.write(text),
     isTerminal,
     colour: isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
-    columns: () => stdout.columns ?? 80,
+    // A terminal that was not told its size yet says 0: `docker exec -it` in its first moment.
+    columns: () => stdout.columns || 80,
     env,
     signals: process,
-    interactive: isTerminal && process.stdin.isTTY ? { rows: () => stdout.rows ?? 24, open: openKeyboard } : undefined,
+    interactive: isTerminal && process.stdin.isTTY ? { rows: () => stdout.rows || 24, open: openKeyboard } : undefined,
   }
 }
 

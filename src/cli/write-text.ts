@@ -1,5 +1,6 @@
 /** Where a command that makes a page puts it. */
 import { writeFileSync } from 'node:fs'
+import { writeFault } from '../file-fault.ts'
 import { EXIT_FAILURE, EXIT_OK } from './exit-code.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -13,7 +14,7 @@ export function writeText(path: string | undefined, text: string, terminal: Term
     writeFileSync(path, text)
     return EXIT_OK
   } catch (error) {
-    terminal.err(`cannot write ${path}: ${(error as Error).message}\n`)
+    terminal.err(`cannot write ${path}: ${writeFault(error)}\n`)
     return EXIT_FAILURE
   }
 }

@@ -15,23 +15,32 @@ const HOST_NAME = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?$/u
 
 /**
  * @param portMin 1 for a port to dial, 0 where it means "any that is free"
+ * @param example the port that is shown to whoever has given none
  * @throws RangeError that shows the right form
  */
-export function parseAddress(text: string, portMin: 0 | 1): HostPort {
+export function parseAddress(text: string, portMin: 0 | 1, example = 9092): HostPort {
   const trimmed = text.trim()
   if (/^[a-z+]+:\/\//iu.test(trimmed)) throw new RangeError(`"${text}" is a URL; write HOST:PORT`)
-  if (isIPv6(trimmed)) throw new RangeError(`"${text}": an IPv6 address needs brackets and a port: [${trimmed}]:9092`)
+  if (isIPv6(trimmed)) {
+    throw new RangeError(`"${text}": an IPv6 address needs brackets and a port: ${bracketed(trimmed, example)}`)
+  }
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/su.exec(trimmed)
   if (match === null) throw new RangeError(`"${text}" is no HOST:PORT; write kafka:9092 or [::1]:9092`)
-  const [, bracketed, plain, port] = match
-  const host = bracketed === undefined ? parseHost(plain!) : parseIPv6(bracketed)
+  const [, inBrackets, plain, port] = match
+  const host = inBrackets === undefined ? parseHost(plain!) : parseIPv6(inBrackets)
   if (/^\d+$/u.test(host) && port === undefined) throw new RangeError(`"${text}" has no host; write 127.0.0.1:${text}`)
   if (port === undefined || port === '')
-    throw new RangeError(`"${text}" has no port; write ${trimmed.replace(/:$/u, '')}:9092`)
+    throw new RangeError(`"${text}" has no port; write ${trimmed.replace(/:$/u, '')}:${example}`)
   if (!/^\d{1,5}$/u.test(port) || Number(port) > PORT_MAX || Number(port) < portMin) {
     throw new RangeError(`"${port}" is no port; ports are ${portMin} to ${PORT_MAX}`)
   }
   return { host, port: Number(port) }
+}
+
+/** What was probably meant: the last part of `::1:9092` is a port, though an IPv6 address may end so. */
+function bracketed(address: string, example: number): string {
+  const [, host = '', port = ''] = /^(.*):(\d{4,5})$/u.exec(address) ?? []
+  return isIPv6(host) ? `[${host}]:${port}` : `[${address}]:${example}`
 }
 
 /** A host name or address without a port. */
@@ -48,7 +57,10 @@ function parseIPv6(text: string): string {
 
 /** A comma-separated list of addresses to dial. */
 export function parseAddresses(text: string): HostPort[] {
-  return text.split(',').map((part) => parseAddress(part, 1))
+  const parts = text.split(',')
+  if (parts.some((part) => part.trim() === ''))
+    throw new RangeError(`"${text}": an address is missing; write kafka-0:9092, or kafka-0:9092,kafka-1:9092`)
+  return parts.map((part) => parseAddress(part, 1))
 }
 
 /** `19092-19191`, or `0`. */

@@ -29,6 +29,9 @@ export function parseBurst(
   if (other !== undefined) {
     throw new RangeError(`"${text}" fits either the ${unit} or the ${other}; write a time like 2s, or make two quotas`)
   }
+  if (unit === 'bytes' && /^\s*[\d.]+\s*$/u.test(text)) {
+    throw new RangeError(`${text} has no unit; write ${text}s of the rate, or an amount like ${text} MB`)
+  }
   const amount = parseAmount(text, unit)
   for (const dimension of limited) checkBurstMs((amount / limit[dimension]!) * 1000, text)
   return { amount }

@@ -60,7 +60,8 @@ export function limitSection(): z.ZodType<LimitDocument> {
     const one = text((value) => parseLimitOrNone(dimension, value), { anyOf: [form, { enum: ['unlimited'] }] })
     return [dimension, one.optional().describe(DIMENSION_HELP[dimension])] as const
   })
-  return section(Object.fromEntries(shape), DIMENSION_HINTS) as unknown as z.ZodType<LimitDocument>
+  const example = 'limit: { produceBytes: 5 MB/s }'
+  return section(Object.fromEntries(shape), DIMENSION_HINTS, example) as unknown as z.ZodType<LimitDocument>
 }
 
 /** What may go at once; what it means depends on the limit beside it. */

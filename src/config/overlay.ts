@@ -6,6 +6,7 @@
 import { type Dimension, UNITS } from '../policy/dimensions.ts'
 import { parseAddress, parseAddresses, parseBrokerPorts } from './addresses.ts'
 import type { Fault } from './config-error.ts'
+import { DEFAULT_ADMIN } from './defaults.ts'
 import { LOG_LEVELS } from './document.ts'
 import { POD_VARIABLES, parseLabels, parseLabelValue } from './labels.ts'
 import { isMapping } from './raw.ts'
@@ -62,7 +63,7 @@ const SETTINGS: readonly { flag: keyof ConfigFlags; name: string; variable?: str
     name: 'admin',
     apply: (document, value) => {
       if (value === 'off') document['admin'] = 'off'
-      else merge(document, 'admin', { ...parseAddress(value, 0) })
+      else merge(document, 'admin', { ...parseAddress(value, 0, DEFAULT_ADMIN.port) })
     },
   },
   { flag: 'produceRate', name: 'produce-rate', apply: rateQuota('produce-rate', 'produceBytes') },

@@ -17,20 +17,26 @@ export interface JsonForm {
   readonly examples?: readonly unknown[]
 }
 
+const MERGE = '; YAML 1.2 has no merge key: write the values out, or use an alias for a whole value (limit: *limit)'
+
 /**
  * An object that refuses keys it does not know: one line for each, with what was probably meant. `hints` has what to say of
- * keys that people bring from elsewhere.
+ * keys that people bring from elsewhere, `example` how the whole is written where that is easily mistaken.
  */
 export function section<Shape extends z.core.$ZodLooseShape>(
   shape: Shape,
   hints: Readonly<Record<string, string>> = {},
+  example?: string,
 ): z.ZodObject<Shape, z.core.$strict> {
   const known = Object.keys(shape)
-  const hintOf = (key: string): string => (Object.hasOwn(hints, key) ? `; ${hints[key]}` : suggestion(key, known))
+  const hintOf = (key: string): string =>
+    key === '<<' ? MERGE : Object.hasOwn(hints, key) ? `; ${hints[key]}` : suggestion(key, known)
   return z.strictObject(shape, {
     error: (issue) => {
       if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `unknown key${hintOf(key)}`).join('\n')
-      return issue.code === 'invalid_type' ? `expected a mapping with ${known.join(', ')}` : undefined
+      return issue.code === 'invalid_type'
+        ? `expected a mapping with ${known.join(', ')}${example === undefined ? '' : `, as in ${example}`}`
+        : undefined
     },
   })
 }

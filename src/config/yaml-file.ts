@@ -35,6 +35,12 @@ export class YamlFile {
   readonly #lines = new LineCounter()
 
   constructor(text: string) {
+    const strange = /[\0\ufffd]/u.exec(text)
+    if (strange !== null) {
+      // The bytes are gone: it was decoded as UTF-8 already, and what is none became U+FFFD.
+      this.faults = [whole('the file is no text in UTF-8; save it as UTF-8 (Windows says UTF-16 "Unicode")')]
+      return
+    }
     const sizeBytes = Buffer.byteLength(text)
     if (sizeBytes > CONFIG_FILE_BYTES_MAX) {
       this.faults = [whole(`the file has ${sizeBytes} bytes; at most ${CONFIG_FILE_BYTES_MAX} (1 MiB)`)]
@@ -130,6 +136,7 @@ function explain(code: string, message: string): string {
   if (code === 'BAD_ALIAS') return `${message}; ${QUOTE_STAR}`
   if (code === 'TAB_AS_INDENT') return 'a tab indents this line; YAML takes spaces only'
   if (code === 'DUPLICATE_KEY') return 'this key is there twice; YAML would take the last one silently'
+  if (code === 'TAG_RESOLVE_FAILED') return `${message}; write the value without a tag`
   if (code === 'MULTIPLE_DOCS') return 'a second document begins here (---); the configuration is one'
   return message
 }

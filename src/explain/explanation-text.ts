@@ -9,6 +9,7 @@ import {
   keyFields,
   limitWords,
   listWords,
+  overrideWords,
   rampWords,
   shown,
   whenWords,
@@ -169,7 +170,7 @@ function elsewhereText({ elsewhere }: Explanation, width: number): string[] {
 
 function shownKey(key: string): string {
   const fields = keyFields(key)
-  return fields === undefined ? shown(key) : fieldWords(fields)
+  return fields === undefined ? (overrideWords(key) ?? shown(key)) : fieldWords(fields)
 }
 
 /** A label and its text, whose further lines stand under the first. */

@@ -37,7 +37,10 @@ export function listWords(items: readonly string[]): string {
 
 /** A name that a client gave itself, safe to print: one of any but plain characters, or of none, is quoted and escaped. */
 export function shown(name: string): string {
-  if (/^[\p{L}\p{N}._:@/+*?#=-]+$/u.test(name)) return name
+  return /^[\p{L}\p{N}._:@/+*?#=-]+$/u.test(name) ? name : quoted(name)
+}
+
+function quoted(name: string): string {
   // JSON leaves the C1 controls, the line separators and the marks that turn text around as they are.
   return JSON.stringify(name).replaceAll(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
@@ -67,6 +70,33 @@ export function keyFields(key: string): readonly (readonly [field: string, value
     rest = rest.slice(to + 1)
   }
   return fields
+}
+
+/** The key of an override with buckets of its own, in words: `override clientId "app2"`; undefined for any other key. */
+export function overrideWords(key: string): string | undefined {
+  const [, label = '', rest = ''] = /^(\{.*?\}|\[.*?\])(?: ([\w.]+[=(].*))?$/su.exec(key) ?? []
+  const written = parsed(label)
+  if (typeof written !== 'object' || written === null) return undefined
+  const match: object = Array.isArray(written) ? written[0] : written
+  const clauses = Object.entries(match).map(
+    ([field, texts]) =>
+      `${field} ${[texts]
+        .flat()
+        .map((text) => quoted(String(text)))
+        .join(' or ')}`,
+  )
+  const fields = rest === '' ? [] : keyFields(rest)
+  if (fields === undefined) return undefined
+  const override = `override ${listWords(clauses)}${Array.isArray(written) ? ' with exceptions' : ''}`
+  return fields.length === 0 ? override : `${override}: ${fieldWords(fields)}`
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
 }
 
 /** `clientId a and api Metadata`. */

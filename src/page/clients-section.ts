@@ -99,7 +99,7 @@ function row(client: ClientNow, address: PageAddress): Html {
   return html`<tr id="${`row-${id}`}" class="${state}${isChosen && ' chosen'}">
 <th scope="row" class="name"><a class="who" data-nav href="${address.with({ client: id }, 'client')}"${isChosen && html` aria-current="true"`}>${clientWords(clientId)}</a>${principal !== '' && html` <span class="user">as ${nameWords(principal, '', 28)}</span>`}</th>
 <td class="name"><span class="dot ${state}" aria-hidden="true"></span>${limitedBy === null ? STATE_WORDS[state] : html`<b>${nameWords(limitedBy.quota, '', 28)}</b>${state === 'observed' && ' (observes)'}`}</td>
-<td class="use">${limit === undefined ? html`<span class="none">no limit</span>` : html`${useBar(useOfLimit(limit), limit.mode, state === 'limited')} <span class="percent">${percentWords(useOfLimit(limit))}</span> <span class="of">of ${rateWords(limit.dimension, limit.limitPerSecond)}</span>${!limit.canBeKept && html` <abbr class="warn" title="the limit is below the least rate that this client can be held to">floor</abbr>`}`}</td>
+<td class="use">${limit === undefined ? html`<span class="none">${state === 'gone' ? '–' : 'no limit'}</span>` : html`${useBar(useOfLimit(limit), limit.mode, state === 'limited')} <span class="percent">${percentWords(useOfLimit(limit))}</span> <span class="of">of ${rateWords(limit.dimension, limit.limitPerSecond)}</span>${!limit.canBeKept && html` <abbr class="warn" title="the limit is below the least rate that this client can be held to">floor</abbr>`}`}</td>
 <td class="number">${delayWords(rates.throttleMs)}</td>
 <td class="number less">${debtWords(limits)}</td>
 <td class="number">${delayWords(rates.heldMs)}</td>

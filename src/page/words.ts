@@ -1,6 +1,6 @@
 /** Names and numbers as the page and `top` write them: short, with units, and never longer than their place. */
 import { formatByteRate, formatCount, formatDuration, formatExact } from '../cli/format.ts'
-import { cut, keyFields, shown } from '../explain/words.ts'
+import { cut, keyFields, overrideWords, shown } from '../explain/words.ts'
 import { type Dimension, UNITS } from '../policy/dimensions.ts'
 import type { ClientState, LagNow, LimitNow } from '../status/status-document.ts'
 
@@ -43,7 +43,7 @@ export function percentWords(ratio: number): string {
 export function keyWords(key: string, charsMax: number = NAME_CHARS_MAX): string {
   if (key === '') return 'all that match'
   const fields = keyFields(key)
-  if (fields === undefined) return nameWords(key, '', charsMax)
+  if (fields === undefined) return cut(overrideWords(key) ?? nameWords(key, '', charsMax), charsMax * 2)
   return cut(fields.map(([field, value]) => `${field} ${nameWords(value, '""', charsMax)}`).join(', '), charsMax * 2)
 }
 

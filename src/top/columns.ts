@@ -194,9 +194,10 @@ function stateCell({ state, limitedBy }: ClientNow): string {
   return state === 'observed' ? `(${quota})` : quota
 }
 
-function useCell({ limits }: ClientNow): string {
+function useCell({ limits, state }: ClientNow): string {
   const limit = bindingLimit(limits)
-  if (limit === undefined) return 'no limit'
+  // Who has gone draws from nothing, whatever would limit it.
+  if (limit === undefined) return state === 'gone' ? '–' : 'no limit'
   const floor = limit.canBeKept ? '' : ' floor!'
   return `${bar(useOfLimit(limit))} of ${rateWords(limit.dimension, limit.limitPerSecond)}${floor}`
 }

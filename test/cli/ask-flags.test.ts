@@ -72,7 +72,7 @@ test('a file without a token is told by its name, and nothing is asked', async (
       /--token-file .*two: .*one line of ASCII characters without spaces/,
     ],
     [files.write('short', 'abc\n'), /--token-file .*short: the token has 3 characters; 16 at least/],
-    [`${files.directory}/none`, /--token-file .*none cannot be read: ENOENT/],
+    [`${files.directory}/none`, /--token-file .*none cannot be read: there is no such file/],
   ]
   for (const [file, message] of cases) {
     for (const command of [['explain', '--client-id', 'a'], ['advise'], ['top', '--once']]) {

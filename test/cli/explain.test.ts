@@ -94,6 +94,8 @@ describe('what is wrong with the command line exits 2', () => {
     [['--client-id', 'a', '--label', 'novalue'], /key=value/],
     [['--client-id', 'a', '--admin', 'off'], /without admin pages cannot be asked; start it with --admin HOST:PORT/],
     [['--client-id', 'a', '--admin', '9404'], /write 127\.0\.0\.1:9404/],
+    [['--client-id', 'a', '--admin', 'pod-7'], /"pod-7" has no port; write pod-7:9404/],
+    [['--client-id', 'a', '--address', '10.0.0.1:80'], /It is an IP address, without a port/],
   ]
   for (const [args, message] of WRONG) {
     test(`explain ${args.map((arg) => arg.replace(directory, '…')).join(' ')}`, async () => {
@@ -140,7 +142,7 @@ describe('what may listen at an admin address', () => {
       t,
       createServer((socket) => socket.resetAndDestroy()),
     )
-    assert.match(await asked(hangsUp), /is it the Kafka port\?/)
+    assert.match(await asked(hangsUp), /the connection was cut, as at the Kafka port\. Is it running/)
   })
 
   test('another HTTP server', async (t) => {
@@ -178,7 +180,7 @@ test('a running sluice: which clients there are, how the bucket of one stands, w
   const sluice = await startProcess(t, ['--upstream', `127.0.0.1:${broker.port}`, '--produce-rate', '10kB/s'])
   const explain = (...args: string[]): ReturnType<typeof cli> => cli(['explain', '--admin', sluice.admin, ...args])
 
-  assert.match((await explain()).err, /has not seen any client yet/)
+  assert.match((await explain()).out, /has not seen any client yet/)
   const client = await connectRaw({ host: '127.0.0.1', port: sluice.port }, 'checkout-7')
   t.after(() => client.destroy())
   await client.request(API_KEY.ApiVersions, 3, {
@@ -188,8 +190,14 @@ test('a running sluice: which clients there are, how the bucket of one stands, w
   await client.request(API_KEY.Produce, 9, produceBody(patternBytes(50_000)))
 
   const which = await explain()
-  assert.deepEqual([which.exitCode, which.out], [2, ''])
-  assert.match(which.err, /^Which client\? Give --client-id ID\.[\s\S]*^ {2}checkout-7 +apache-kafka-java +1$/m)
+  assert.deepEqual([which.exitCode, which.err], [0, ''])
+  assert.match(which.out, /^Which client\? Give --client-id ID\.[\s\S]*^ {2}checkout-7 +apache-kafka-java +1$/m)
+
+  const { clients } = JSON.parse((await explain('--json')).out) as { clients: { clientId: string }[] }
+  assert.deepEqual(
+    clients.map(({ clientId }) => clientId),
+    ['checkout-7'],
+  )
 
   const { exitCode, out } = await explain('--client-id', 'checkout-7')
   assert.equal(exitCode, 0)

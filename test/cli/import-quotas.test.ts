@@ -188,7 +188,7 @@ describe('import-quotas', () => {
     [
       'no such password file',
       ['--bootstrap', 'k:1', '--user', 'u', '--password-file', join(directory, 'none')],
-      /ENOENT/,
+      /there is no such file/,
     ],
     ['an empty password', ['--bootstrap', 'k:1', '--user', 'u', '--password-file', '/dev/null'], /is empty/],
     ['an unknown mechanism', ['--bootstrap', 'k:1', '--mechanism', 'GSSAPI'], /Allowed choices are PLAIN/],

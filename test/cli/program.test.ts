@@ -1,7 +1,7 @@
 // The command line from outside: exit codes, messages, help. Nothing here needs a Kafka.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -36,12 +36,17 @@ describe('help and version', () => {
     ['advise', '--help'],
     ['import-quotas', '--help'],
     ['schema', '--help'],
+    ['top', '--help'],
+    ['health', '--help'],
+    ['events', '--help'],
+    ['injector', '--help'],
   ]) {
     test(`${args.join(' ')} has examples and fits 100 columns`, async () => {
       const { exitCode, out } = await cli(args)
       assert.equal(exitCode, 0)
       assert.match(out, /Examples:\n {2}\$ kafka-sluice /)
       for (const line of out.split('\n')) assert.ok(line.length <= 120, line)
+      assert.doesNotMatch(out, /default: false/, 'goes without saying')
     })
   }
 
@@ -70,6 +75,7 @@ describe('help and version', () => {
 describe('wrong command lines exit 2', () => {
   const WRONG: readonly (readonly [args: string[], message: RegExp])[] = [
     [[], /Usage: kafka-sluice/],
+    [['help', 'rnu'], /unknown command 'rnu'[\s\S]*Did you mean run\?/],
     [['rnu'], /unknown command 'rnu'[\s\S]*Did you mean run\?/],
     [['run', '--upstraem', 'k:1'], /unknown option '--upstraem'[\s\S]*Did you mean --upstream\?/],
     [['run', '--upstream'], /argument missing/],
@@ -80,6 +86,8 @@ describe('wrong command lines exit 2', () => {
     [['run', '--upstream', 'k:9092', '--log-level', 'loud'], /log-?level/i],
     [['run', '--config', 'absent.yaml'], /absent\.yaml.*there is no such file/],
     [['run', '--config', '/'], /it is a directory/],
+    [['check-config', '/dev/zero'], /it has more than 1048576 bytes/],
+    [['run', '--upstream', 'k:9092', '--admin', 'pod'], /--admin: "pod" has no port; write pod:9404/],
     [['check-config'], /missing required argument/],
     [['check-config', 'absent.yaml'], /absent\.yaml.*there is no such file/],
     [['run', '--upstream', 'k:9092', '--label', 'app'], /--label: "app" is no label; write name=value/],
@@ -97,6 +105,12 @@ describe('wrong command lines exit 2', () => {
       assert.doesNotMatch(err, /\n\s+at /, 'a stack is nothing for a user')
     })
   }
+
+  test('a page that cannot be written is no fault of the command line', async () => {
+    const path = join(directory, 'absent', 'schema.json')
+    const err = `cannot write ${path}: there is no such directory\n`
+    assert.deepEqual(await cli(['schema', '--out', path]), { exitCode: 1, out: '', err })
+  })
 
   test('SLUICE_WATCH is on or off', async () => {
     const path = file('watched.yaml', 'upstream: { bootstrap: kafka:9092 }\n')
@@ -282,6 +296,23 @@ describe('the process', () => {
     assert.equal(wrong.status, 2)
     assert.equal(wrong.stdout, '')
     assert.match(String(wrong.stderr), /unknown option/)
+  })
+
+  test('output that cannot be written is told, and no success', () => {
+    const closed = openSync(file('read-only', ''), 'r')
+    try {
+      const args = ['-C', 'source', 'src/main.ts', 'schema']
+      const stdio = ['ignore', closed, 'pipe'] as const
+      const { status, stderr } = spawnSync(process.execPath, args, {
+        cwd: REPOSITORY,
+        encoding: 'utf8',
+        stdio: [...stdio],
+      })
+      assert.equal(status, 1)
+      assert.match(stderr, /^kafka-sluice: cannot write the output: .+\n$/)
+    } finally {
+      closeSync(closed)
+    }
   })
 
   test('runs by its bin in a checkout, without flags for node', () => {

@@ -27,6 +27,7 @@ describe('addresses', () => {
     ['kafka:', /^"kafka:" has no port; write kafka:9092$/],
     ['[::1]', /^"\[::1\]" has no port; write \[::1\]:9092$/],
     ['::1', /needs brackets and a port: \[::1\]:9092/],
+    ['::1:9092', /needs brackets and a port: \[::1\]:9092$/],
     ['::1:9092:', /is no HOST:PORT/],
     [':9092', /the host is missing/],
     ['kafka:0', /"0" is no port; ports are 1 to 65535/],
@@ -52,7 +53,9 @@ describe('addresses', () => {
       { host: 'a', port: 1 },
       { host: '::1', port: 2 },
     ])
-    assert.throws(() => parseAddresses('a:1,,b:2'), RangeError)
+    for (const text of ['', ',', 'a:1,', 'a:1,,b:2'])
+      assert.throws(() => parseAddresses(text), /an address is missing; write kafka-0:9092,/)
+    assert.throws(() => parseAddress('pod', 1, 9404), /write pod:9404$/)
     assert.equal(parseHost('::1'), '::1')
     assert.throws(() => parseHost('a:1'), /"a:1" is no host name/)
   })

@@ -142,7 +142,23 @@ describe('a configuration that is wrong', () => {
       '---\nmode: observe\n',
       ['2:1 : a second document begins here (---); the configuration is one'],
     ],
-    'a merge key, which YAML 1.2 does not have': ['log: { "<<": 1 }\n', ['2:8 log.<<: unknown key; there is level']],
+    'a merge key, which YAML 1.2 does not have': [
+      'log: { "<<": 1 }\n',
+      [
+        '2:8 log.<<: unknown key; YAML 1.2 has no merge key: write the values out, or use an alias for a whole value (limit: *limit)',
+      ],
+    ],
+    'a tag that means something elsewhere': [
+      'mode: !js "x"\n',
+      ['2:7 : Unresolved tag: !js; write the value without a tag'],
+    ],
+    'a limit that does not say of what, and a burst without a unit': [
+      'quotas:\n  - { name: a, limit: 5 MB/s }\n  - { name: b, limit: { produceBytes: 5 MB/s }, burst: 2 }\n',
+      [
+        '3:23 quotas[0].limit: expected a mapping with produceBytes, fetchBytes, produceRecords, fetchRecords, requests, commits, joins, mutations, newConnections, connections, inFlight, as in limit: { produceBytes: 5 MB/s }',
+        '4:56 quotas[1].burst: 2 has no unit; write 2s of the rate, or an amount like 2 MB',
+      ],
+    ],
   }
   for (const [title, [text, faults]] of Object.entries(rows)) {
     test(title, () =>
@@ -203,6 +219,18 @@ describe('a configuration that is wrong', () => {
       faultsOf(() => load('just text')),
       ['1:1 : expected a mapping that begins with upstream:'],
     )
+  })
+
+  test('what is no text in UTF-8 is told as that, and not as what became of its bytes', () => {
+    for (const bytes of [
+      Buffer.from('\ufeffmode: observe\n', 'utf16le'),
+      Buffer.from([0x6d, 0xff, 0xfe]),
+      Buffer.alloc(4),
+    ])
+      assert.deepEqual(
+        faultsOf(() => load(bytes.toString('utf8'))),
+        ['1:1 : the file is no text in UTF-8; save it as UTF-8 (Windows says UTF-16 "Unicode")'],
+      )
   })
 
   test('a file that is too large, too deep, or a bomb of aliases is refused, not expanded', () => {

@@ -10,6 +10,7 @@ import {
   keyFields,
   limitWords,
   listWords,
+  overrideWords,
   rampWords,
   shown,
   wrapped,
@@ -81,6 +82,24 @@ test('the fields of a bucket key are read as they were written', () => {
     ]),
     'clientId "" and api Metadata',
   )
+})
+
+test('the key of an override says in words what it matches', () => {
+  const keyOf = (...of: Parameters<typeof rule>): string =>
+    new PolicySet([rule(...of)]).resolve({ ...NOBODY, clientId: 'a}', principal: 'p\u009b' }, 3)[0]!.key
+  const limit = { requests: 1 }
+  const match = { clientId: ['a*', 'b'], principal: ['p\u009b'] }
+  for (const [override, words] of [
+    [{ match, limit, per: [] }, 'override clientId "a*" or "b" and principal "p\\u{9b}"'],
+    [{ match, limit, per: ['clientId'] }, 'override clientId "a*" or "b" and principal "p\\u{9b}": clientId "a}"'],
+    [{ match, except: [{ clientId: ['ab'] }], limit, per: [] }, /^override clientId .* with exceptions$/],
+  ] as const) {
+    const said = overrideWords(keyOf(limit, { per: ['clientId'], overrides: [override] }))
+    if (typeof words === 'string') assert.equal(said, words)
+    else assert.match(said!, words)
+  }
+  for (const key of ['', 'clientId=a', '{"clientId":["a…12345678', '{"clientId":["a"]} no key', '["a"'])
+    assert.equal(overrideWords(key), undefined, key)
 })
 
 test('lines break between words, never between a number and its unit', () => {

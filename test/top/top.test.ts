@@ -49,6 +49,17 @@ describe('the screen', () => {
     assert.match(text, /\[1 clients\] {2}2 quotas {2}3 brokers {3}1–3 of 3 .*\? help {2}q leave$/)
   })
 
+  test('who is here and limited by nothing has no limit; who has gone has nothing to use one with', () => {
+    const clients = [
+      clientNow({ id: 'a', state: 'active', limits: [] }),
+      clientNow({ id: 'b', state: 'gone', limits: [] }),
+    ]
+    const text = screen({ columns: 200 }, { clients }).join('\n')
+    assert.match(text, /within its limits +no limit /)
+    assert.match(text, /gone +– +–/)
+    assert.doesNotMatch(text, /gone +no limit/)
+  })
+
   for (const columns of [20, 40, 60, 80, 120, 200]) {
     test(`fits into ${columns} columns, in every view, with as many lines as there are rows`, () => {
       for (const view of ['clients', 'quotas', 'brokers'] as const) {
