@@ -56,7 +56,7 @@ const SMALL_REQUESTS: Readonly<Record<string, Readonly<Record<string, unknown>>>
 
 const bytes = `${BYTES_PER_SECOND} B/s`
 const burst = `${FETCH_BURST_SECONDS}s`
-/** What must not apply. */
+/** What must not apply. Those that do have a bucket for each client id where a scope allows it: another chance begins with a full one. */
 const NEVER = '1 kB/s'
 const QUOTAS = [
   { name: 'topic', limit: { produceBytes: bytes }, match: { topic: 'limited-*' }, per: ['topic'] },
@@ -77,24 +77,32 @@ const QUOTAS = [
     per: ['address'],
   },
   { name: 'other-address', limit: { produceBytes: NEVER }, match: { clientId: 'address-*', address: '10.0.0.0/8' } },
-  { name: 'label', limit: { produceBytes: bytes }, match: { clientId: 'label-*', labels: { team: 'pay*' } } },
+  {
+    name: 'label',
+    limit: { produceBytes: bytes },
+    match: { clientId: 'label-*', labels: { team: 'pay*' } },
+    per: ['clientId'],
+  },
   { name: 'other-label', limit: { produceBytes: NEVER }, match: { clientId: 'label-*', labels: { team: 'orders' } } },
   {
     name: 'version',
     limit: { produceBytes: bytes },
     match: { clientId: 'version-*', software: 'apache-kafka-java', softwareVersion: '4.*' },
+    per: ['clientId'],
   },
   { name: 'other-version', limit: { produceBytes: NEVER }, match: { clientId: 'version-*', softwareVersion: '3.*' } },
   {
     name: 'records-in',
     limit: { produceRecords: `${RECORDS_PER_SECOND}/s` },
     match: { clientId: 'produce-records-*' },
+    per: ['clientId'],
   },
   {
     name: 'records-out',
     limit: { fetchRecords: `${RECORDS_PER_SECOND}/s` },
     burst,
     match: { clientId: 'fetch-records-*' },
+    per: ['clientId'],
   },
 ]
 
