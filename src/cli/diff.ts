@@ -119,9 +119,16 @@ async function asSeen(
   place: AdminPlace,
 ): Promise<{ readonly question: Question; readonly seen: SeenClient | undefined }> {
   const answer = await askSluice(place, `/api/explain?${questionQuery(question)}`, 'client')
-  const { client, seen } = answer as unknown as Explanation
+  const { client, seen, requests } = answer as unknown as Explanation
   const { software, principal, group } = client
-  return { question: { ...question, software, principal, group }, seen }
+  const known = { ...question, software, principal, group }
+  return { question: known, seen: seen && { ...seen, connections: drawingOf(requests) || seen.connections } }
+}
+
+/** Connections that draw on its buckets, as explain counts them: a library keeps some that carry no data. 0: none draws now. */
+function drawingOf(requests: Explanation['requests']): number {
+  const limits = requests.flatMap(({ quotas }) => quotas.flatMap((quota) => quota.limits))
+  return Math.max(0, ...limits.map(({ state }) => state?.connections ?? 0))
 }
 
 function clientDifference(

@@ -104,6 +104,10 @@ test('a running sluice: what its new file would change, for a client that it has
   t.after(() => client.destroy())
   await client.request(API_KEY.ApiVersions, 3, { clientSoftwareName: 'librdkafka', clientSoftwareVersion: '2.10.0' })
   await client.request(API_KEY.Produce, 9, produceBody(patternBytes(80_000)))
+  // As libraries do: one more that only asks, which counts as little here as in explain.
+  const idle = await connectRaw({ host: '127.0.0.1', port: sluice.port }, 'a')
+  t.after(() => idle.destroy())
+  await idle.request(API_KEY.ApiVersions, 3, { clientSoftwareName: 'librdkafka', clientSoftwareVersion: '2.10.0' })
   const { exitCode, out } = await diff(FOUR, '--client-id', 'a')
   assert.equal(exitCode, 1)
   assert.match(out, /before\n {4}A producer named a \(librdkafka\) may send 5 MB\/s[\s\S]*after\n.*may send 4 MB\/s/)
