@@ -65,6 +65,9 @@ export const LINGER_MS = 30_000
 /** From SIGTERM to exit: below the 30 s after which Kubernetes kills. */
 export const DRAIN_DEADLINE_MS = 25_000
 
+/** Within this a second signal is the first one again: from the terminal and from whatever started us (`timeout`, npm). */
+export const SIGNAL_ECHO_MS = 250
+
 // Limiter
 
 /** Buckets kept at a time, about 100 bytes and a key each. Keys beyond it share one overflow bucket a quota. */

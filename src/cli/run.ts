@@ -5,6 +5,7 @@ import { formatAddress } from '../cluster/address-book.ts'
 import type { Config } from '../config/config.ts'
 import { LOG_LEVELS } from '../config/document.ts'
 import { FileWatch } from '../config/watch.ts'
+import { monotonicMs } from '../net/clock.ts'
 import { Counters } from '../session/counters.ts'
 import type { Sluice } from '../sluice.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
@@ -85,7 +86,7 @@ async function run(flags: RunFlags, terminal: Terminal): Promise<number> {
   const idle = collectWhenIdle(() => counters.requests.reduce((sum, count) => sum + count, 0))
   const watch = isWatched ? watchConfig(file, reloader, logger) : undefined
   try {
-    return await supervise({ sluice, logger, signals: terminal.signals, reloader })
+    return await supervise({ sluice, logger, signals: terminal.signals, nowMs: monotonicMs, reloader })
   } finally {
     watch?.close()
     clearInterval(idle)

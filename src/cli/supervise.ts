@@ -1,7 +1,9 @@
 /**
- * Between start and exit of a running sluice: SIGTERM and SIGINT drain, a second one leaves at once, SIGHUP reloads.
+ * Between start and exit of a running sluice: SIGTERM and SIGINT drain, a second one leaves at once (one that comes with
+ * the first is that one again), SIGHUP reloads.
  * Signals come in as an event source, so tests need no process.
  */
+import { SIGNAL_ECHO_MS } from '../bounds.ts'
 import type { Sluice } from '../sluice.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { EXIT_FAILURE, EXIT_OK } from './exit-code.ts'
@@ -13,14 +15,16 @@ export interface Supervised {
   readonly sluice: Pick<Sluice, 'drain' | 'kill'>
   readonly logger: Logger
   readonly signals: SignalSource
+  /** A clock that does not jump. */
+  readonly nowMs: () => number
   readonly reloader: Pick<Reloader, 'reload' | 'stop'>
 }
 
 /** Resolves with the exit code once the sluice has drained or was told twice. */
 export function supervise(supervised: Supervised): Promise<number> {
-  const { sluice, signals, logger, reloader } = supervised
+  const { sluice, signals, logger, reloader, nowMs } = supervised
   return new Promise((resolve) => {
-    let draining = false
+    let toldAtMs: number | undefined
     const finish = (exitCode: number): void => {
       signals.off('SIGTERM', onTerm)
       signals.off('SIGINT', onInt)
@@ -28,13 +32,14 @@ export function supervise(supervised: Supervised): Promise<number> {
       resolve(exitCode)
     }
     const stop = (signal: string): void => {
-      if (draining) {
+      if (toldAtMs !== undefined) {
+        if (nowMs() - toldAtMs < SIGNAL_ECHO_MS) return
         logger.log('second_signal', { signal }, 'second signal: leaving at once, connections are cut')
         sluice.kill()
         finish(EXIT_FAILURE)
         return
       }
-      draining = true
+      toldAtMs = nowMs()
       reloader.stop()
       logger.log('draining', { signal }, 'draining: no new connections, answers under way are delivered')
       drain(supervised).then(finish, (error: unknown) => {
@@ -46,7 +51,7 @@ export function supervise(supervised: Supervised): Promise<number> {
     const onTerm = (): void => stop('SIGTERM')
     const onInt = (): void => stop('SIGINT')
     const onHangup = (): void => {
-      if (!draining) void reloader.reload('SIGHUP')
+      if (toldAtMs === undefined) void reloader.reload('SIGHUP')
     }
     signals.on('SIGTERM', onTerm)
     signals.on('SIGINT', onInt)

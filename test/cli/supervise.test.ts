@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { describe, test } from 'node:test'
+import { SIGNAL_ECHO_MS } from '../../src/bounds.ts'
 import { installLastResort } from '../../src/cli/last-resort.ts'
 import { type Supervised, supervise } from '../../src/cli/supervise.ts'
 import { createLogger, type Logger } from '../../src/telemetry/logger.ts'
@@ -15,6 +16,8 @@ function collectingLogger(): { logger: Logger; lines: Record<string, unknown>[] 
 /** A supervised sluice whose drain the test ends, and everything that happened to it. */
 function scene(): {
   signals: EventEmitter
+  /** Lets time pass. */
+  pass: (ms: number) => void
   calls: string[]
   lines: Record<string, unknown>[]
   drained: (end: 'clean' | 'deadline') => void
@@ -25,6 +28,7 @@ function scene(): {
   const draining = Promise.withResolvers<'clean' | 'deadline'>()
   const { logger, lines } = collectingLogger()
   const signals = new EventEmitter()
+  let nowMs = 0
   const supervised: Supervised = {
     sluice: {
       drain: () => {
@@ -35,6 +39,7 @@ function scene(): {
     },
     logger,
     signals,
+    nowMs: () => nowMs,
     reloader: {
       reload: (trigger) => {
         calls.push(`reload by ${trigger}`)
@@ -45,6 +50,9 @@ function scene(): {
   }
   return {
     signals,
+    pass: (ms) => {
+      nowMs += ms
+    },
     calls,
     lines,
     drained: draining.resolve,
@@ -74,11 +82,23 @@ describe('stopping', () => {
   })
 
   test('a second signal leaves at once', async () => {
-    const { signals, calls, exitCode } = scene()
+    const { signals, pass, calls, exitCode } = scene()
     signals.emit('SIGTERM')
+    pass(SIGNAL_ECHO_MS)
     signals.emit('SIGINT')
     assert.equal(await exitCode, 1)
     assert.deepEqual(calls, ['no more reloads', 'drain', 'kill'])
+  })
+
+  test('one that comes twice, from the terminal and from what started us, cuts nobody off', async () => {
+    const { signals, pass, calls, lines, drained, exitCode } = scene()
+    signals.emit('SIGINT')
+    pass(SIGNAL_ECHO_MS - 1)
+    signals.emit('SIGINT')
+    drained('clean')
+    assert.equal(await exitCode, 0)
+    assert.deepEqual(calls, ['no more reloads', 'drain'])
+    assert.ok(!lines.some(({ event }) => event === 'second_signal'))
   })
 
   test('a drain that fails cuts the connections and exits 1', async () => {
