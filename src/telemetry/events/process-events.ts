@@ -40,7 +40,7 @@ export const PROCESS_EVENTS = {
   second_signal: {
     level: 'warn',
     fields: ['signal'],
-    meaning: 'Told twice to stop: it leaves at once, connections are cut.',
+    meaning: 'Told to stop again, 250 ms after the first time or later: it leaves at once, connections are cut.',
   },
   bug: {
     level: 'error',
