@@ -21,7 +21,8 @@ import { SluiceMetrics } from '../../support/sluice-metrics.ts'
 import type { Surroundings } from '../../support/surroundings.ts'
 import { waitFor } from '../../support/wait.ts'
 
-const COMMAND = fileURLToPath(new URL('../../../bin/kafka-sluice.js', import.meta.url))
+/** SLUICE_PROGRAM: another build of it, such as the image's bundle. */
+const COMMAND = process.env['SLUICE_PROGRAM'] ?? fileURLToPath(new URL('../../../bin/kafka-sluice.js', import.meta.url))
 /** Fails instead of skipping, as in test/support/clients.ts. */
 const REQUIRE_ALL = process.env['SLUICE_REQUIRE_ALL'] === '1'
 /** Above the drain's own deadline. */
