@@ -153,6 +153,25 @@ describe('compileSkim', () => {
     }
   })
 
+  test('what stands behind the visible part of a buffer says nothing of tagged fields', () => {
+    const plan = compileSkim(request, 13, ['topics.partitions.{partition,fetchOffset}'])
+    const unknownTags = [{ tag: 90, bytes: new Uint8Array(3) }]
+    const partitions = [1, 2].map((partition) => ({ partition, fetchOffset: 9n, unknownTags }))
+    const body = encode(request, 13, { topics: [{ partitions }] })
+    const buffer = new Uint8Array(body.length + 100)
+    const view = new DataView(buffer.buffer)
+    for (let cut = 1; cut < body.length; cut++) {
+      const sink = new Numbers(['int32', 'int64'])
+      const skim = new Skim()
+      skim.start(plan, body.length)
+      buffer.fill(0).set(body.subarray(0, cut))
+      const at = skim.run(buffer, view, 0, cut, sink)
+      buffer.set(body)
+      skim.run(buffer, view, at, body.length, sink)
+      assert.deepEqual(sink.numbers, [1, 9, 2, 9], `cut at ${cut}`)
+    }
+  })
+
   test('a row over something that is no number is refused', () => {
     assert.throws(() => compileSkim(request, 13, ['topics.{topicId,partitions}']), /partitions lies in the row/)
   })

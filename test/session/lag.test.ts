@@ -1,6 +1,7 @@
 /** How far groups are behind, as their Fetches and the answers tell; and how old what they fetch is. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { FETCH_PARTITIONS_MAX, PARTITION_ENTRIES_RENEW_MS } from '../../src/bounds.ts'
 import type { GroupSeries } from '../../src/session/group-series.ts'
 import { DEFAULT_SERIES } from '../../src/session/series-books.ts'
 import { answer, chunksOf, concat, recordBatch, request, versionsOf } from '../support/frames.ts'
@@ -175,6 +176,21 @@ describe('lag is the high watermark less the offset asked for', () => {
     assert.deepEqual(lags(rig), { 'g/orders/0': 60 })
     rig.client(fetchOf([{ offset: 100 }])).broker(fetchedOf([{ end: 130 }]))
     assert.deepEqual(lags(rig), { 'g/orders/0': 30 })
+  })
+
+  test('of more partitions than a connection may have is followed for the first ones, and a minute later for those spoken of then', () => {
+    const rig = consumer({ series: { ...DEFAULT_SERIES, partitionsMax: 2 * FETCH_PARTITIONS_MAX } })
+    const many = Array.from({ length: FETCH_PARTITIONS_MAX }, (_, partition) => ({ partition, offset: 1 }))
+    const late = { partition: FETCH_PARTITIONS_MAX, offset: 1 }
+    const round = (): void => {
+      rig.client(fetchOf([late])).broker(fetchedOf([{ ...late, end: 4 }]))
+    }
+    rig.client(fetchOf(many)).broker(fetchedOf([]))
+    round()
+    assert.equal(lags(rig)[`g/orders/${late.partition}`], undefined)
+    rig.pass(PARTITION_ENTRIES_RENEW_MS + 1)
+    round()
+    assert.equal(lags(rig)[`g/orders/${late.partition}`], 3)
   })
 
   test('is not followed where no partition may have series', () => {
