@@ -39,7 +39,7 @@ const WINDOW_SECONDS = 15
 const BURST_SECONDS = 1
 /**
  * A Fetch brings a burst at most, and a consumer has one under way: it gets its limit only where asking and being answered takes no longer
- * than that burst. On a machine with a load of 40 that was 1.8 s.
+ * than that burst. With all processes let run for 4 % of the time, in turns, that was 1 to 3 s.
  */
 const FETCH_BURST_SECONDS = 3
 /** Values make 99 % of a request; a request is stored whole or not at all. */
