@@ -26,7 +26,7 @@ test('on arm64 it forwards, limits, tells and drains as elsewhere', async (conte
   const node = await armNode(context)
   if (node === undefined) return
   for (const library of LIBRARIES) if (!(await requireClient(context, library))) return
-  const kafka = await kafkaFor(context)
+  const kafka = await kafkaFor(context, { host: '127.0.0.1' }) // as in image.test.ts: not in a container
   if (kafka === undefined) return
   const out = await mkdtemp(join(tmpdir(), 'sluice-arm64-'))
   context.after(() => rm(out, { recursive: true }))
