@@ -110,6 +110,17 @@ const BACKLOG_BYTES_MAX = 1_048_576
 /** Asynchronous and bounded: a log reader that hangs must not stop the data path, nor one that dies. Flushed at exit. */
 function standardOutput(): DestinationStream {
   const target = pino.destination({ fd: 1, sync: false, maxLength: BACKLOG_BYTES_MAX })
-  target.on('error', () => {})
+  // At exit it would try for ever what a full disk refuses, and hold the process: what is refused is lost.
+  let isRefused = false
+  target.on('error', () => {
+    isRefused = true
+  })
+  target.on('write', () => {
+    isRefused = false
+  })
+  const flush = target.flushSync.bind(target)
+  target.flushSync = () => {
+    if (!isRefused) flush()
+  }
   return target
 }

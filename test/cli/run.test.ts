@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../support/ports.ts'
+import { waitFor } from '../support/wait.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 const DEADLINE_MS = 30_000
@@ -220,4 +222,27 @@ describe('run', () => {
       }
     })
   }
+})
+
+test('a log that cannot be written, as on a full disk, keeps it neither from work nor from its end', async (t) => {
+  const admin = `127.0.0.1:${await freePort()}`
+  const flags = ['--upstream', '127.0.0.1:1', '--listen', '127.0.0.1:0', '--broker-ports', '0', '--admin', admin]
+  const refusing = openSync(fileURLToPath(import.meta.url), 'r')
+  const child = spawn(process.execPath, ['-C', 'source', 'src/main.ts', 'run', ...flags], {
+    cwd: REPOSITORY,
+    stdio: ['ignore', refusing, 'ignore'],
+  })
+  closeSync(refusing)
+  t.after(() => child.kill('SIGKILL'))
+  const isAlive = async (): Promise<boolean> => {
+    try {
+      return (await fetch(`http://${admin}/healthz`)).ok
+    } catch {
+      return false
+    }
+  }
+  await waitFor('/healthz answers', isAlive, { timeoutMs: DEADLINE_MS })
+  child.kill('SIGTERM')
+  await waitFor('it has ended', () => child.exitCode !== null || child.signalCode !== null, { timeoutMs: DEADLINE_MS })
+  assert.equal(child.signalCode, null)
 })
