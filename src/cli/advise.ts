@@ -54,8 +54,8 @@ export function adviseCommand(terminal: Terminal, finish: Finish): Command {
 async function advise(flags: AdviseFlags, terminal: Terminal): Promise<number> {
   try {
     const place = placeOf(flags)
-    const observation = (await askSluice(place, '/api/observed', 'observedMs')) as unknown as Observation
-    const document = (await askSluice(place, '/api/policy', 'policy')) as unknown as PolicyDocument
+    const observation = await askSluice<Observation>(place, '/api/observed', 'observedMs')
+    const document = await askSluice<PolicyDocument>(place, '/api/policy', 'policy')
     const advice = adviseFrom(observation, policyOf(document.inForce), flags.headroom)
     const fault = tooLittle(advice, flags)
     if (fault !== undefined) throw new AdminFault(fault)

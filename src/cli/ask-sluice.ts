@@ -37,19 +37,19 @@ export interface AdminPlace {
 }
 
 /**
- * Asks one page and returns what its JSON says.
+ * Asks one page and returns what its JSON says, taken to be what a sluice of this version answers there.
  * @param key what every answer of this page has: others are of something else that listens there
  */
-export async function askSluice(
+export async function askSluice<Document extends object>(
   { address, token }: AdminPlace,
   path: string,
-  key: string,
-): Promise<Readonly<Record<string, unknown>>> {
+  key: keyof Document & string,
+): Promise<Document> {
   const { status, body } = await fetchText(address, path, token)
   if (status !== 200) throw new AdminFault(refusal(address, path, status, body))
   const answer = parseObject(body)
   if (answer === undefined || !Object.hasOwn(answer, key)) throw new AdminFault(noSluice(address))
-  return answer
+  return answer as unknown as Document
 }
 
 /** What a page answered, whatever it was. */

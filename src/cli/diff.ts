@@ -73,7 +73,7 @@ function diffFiles(oldPath: string, newPath: string, flags: DiffFlags, terminal:
 async function diffRunning(path: string, flags: DiffFlags, terminal: Terminal): Promise<number> {
   const after = readConfig({ config: path }, {})
   const place = placeOf(flags)
-  const { policy } = (await askSluice(place, '/api/policy', 'policy')) as unknown as PolicyDocument
+  const { policy } = await askSluice<PolicyDocument>(place, '/api/policy', 'policy')
   const before = policyOf(policy)
   const question = questionOf(flags)
   const known = question === undefined ? undefined : await asSeen(question, place)
@@ -118,8 +118,8 @@ async function asSeen(
   question: Question,
   place: AdminPlace,
 ): Promise<{ readonly question: Question; readonly seen: SeenClient | undefined }> {
-  const answer = await askSluice(place, `/api/explain?${questionQuery(question)}`, 'client')
-  const { client, seen, requests } = answer as unknown as Explanation
+  const path = `/api/explain?${questionQuery(question)}`
+  const { client, seen, requests } = await askSluice<Explanation>(place, path, 'client')
   const { software, principal, group } = client
   const known = { ...question, software, principal, group }
   return { question: known, seen: seen && { ...seen, connections: drawingOf(requests) || seen.connections } }

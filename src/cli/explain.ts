@@ -61,8 +61,8 @@ async function explain(flags: ExplainFlags, terminal: Terminal): Promise<number>
   try {
     const place = placeOf(flags)
     if (question === undefined) return await listClients(place, json, terminal)
-    const answer = await askSluice(place, `/api/explain?${questionQuery(question)}`, 'requests')
-    return print(answer as unknown as Explanation, json, terminal)
+    const path = `/api/explain?${questionQuery(question)}`
+    return print(await askSluice<Explanation>(place, path, 'requests'), json, terminal)
   } catch (error) {
     if (!(error instanceof AdminFault)) throw error
     terminal.err(`${error.message}\n`)
@@ -91,7 +91,7 @@ function print(explanation: Explanation, json: boolean, terminal: Terminal): num
 }
 
 async function listClients(place: AdminPlace, json: boolean, terminal: Terminal): Promise<number> {
-  const known = await askSluice(place, '/api/explain', 'clients')
-  terminal.out(json ? `${JSON.stringify(known, undefined, 2)}\n` : clientsText(known as unknown as KnownClients))
+  const known = await askSluice<KnownClients>(place, '/api/explain', 'clients')
+  terminal.out(json ? `${JSON.stringify(known, undefined, 2)}\n` : clientsText(known))
   return EXIT_OK
 }

@@ -83,10 +83,7 @@ type Ask = (query: string) => Promise<StatusDocument>
 
 function askerOf(flags: TopFlags): Ask {
   const place = placeOf(flags)
-  return async (query) => {
-    const answer = await askSluice(place, `/api/status?${query}`, 'counts')
-    return answer as unknown as StatusDocument
-  }
+  return (query) => askSluice<StatusDocument>(place, `/api/status?${query}`, 'counts')
 }
 
 /** Once, or until it is told to stop. Of looks that follow one another one that fails is said, and the next one tried. */

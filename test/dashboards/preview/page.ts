@@ -3,7 +3,7 @@
  * thresholds. It is no Grafana: it shows what the panels say in a real run, for docs/operations.md and for whoever changes them.
  */
 import type { DashboardFile, PanelFile } from '../../support/dashboard-files.ts'
-import type { PreviewPanel, PreviewSeries, Span } from './read.ts'
+import { columnsOf, type PreviewPanel, type PreviewSeries, type Span } from './read.ts'
 import { inUnit } from './units.ts'
 
 const COLUMNS = 24
@@ -65,27 +65,26 @@ function drawn({ panel, series, rows }: PreviewPanel, span: Span): string {
   return `<section style="${place}"><h2>${escaped(title)}</h2>${body}</section>`
 }
 
-function tableOf({ fieldConfig, transformations = [], targets = [] }: PanelFile, rows: PreviewPanel['rows']): string {
-  const { indexByName = {}, renameByName = {} } = transformations.find(({ id }) => id === 'organize')?.options ?? {}
-  const columns = Object.keys(indexByName).sort((a, b) => indexByName[a]! - indexByName[b]!)
-  const unitOf = (column: string): string | undefined =>
-    column.startsWith('Value')
-      ? String(overrideOf(fieldConfig, renameByName[column] ?? column, 'unit') ?? fieldConfig?.defaults.unit)
-      : undefined
+function tableOf(panel: PanelFile, rows: PreviewPanel['rows']): string {
+  const { fieldConfig, targets = [] } = panel
+  const columns = columnsOf(panel)
+  const units = columns.map(({ label, title }) =>
+    label.startsWith('Value')
+      ? String(overrideOf(fieldConfig, title, 'unit') ?? fieldConfig?.defaults.unit)
+      : undefined,
+  )
   const cells = (values: readonly string[], tag: 'td' | 'th'): string =>
-    values
-      .map((value, i) => `<${tag}${unitOf(columns[i]!) === undefined ? '' : ' class="n"'}>${escaped(value)}</${tag}>`)
-      .join('')
+    values.map((value, i) => `<${tag}${units[i] === undefined ? '' : ' class="n"'}>${escaped(value)}</${tag}>`).join('')
   const sorted = targets.length === 1 ? [...rows].sort((a, b) => Number(b.at(-1)) - Number(a.at(-1))) : rows
   const lines = sorted.map((row) => {
     const texts = row.map((value, i) => {
-      const unit = unitOf(columns[i]!)
+      const unit = units[i]
       return unit === undefined || value === '' ? value : inUnit(Number(value), unit)
     })
     return `<tr>${cells(texts, 'td')}</tr>`
   })
   const head = cells(
-    columns.map((column) => renameByName[column] ?? column),
+    columns.map(({ title }) => title),
     'th',
   )
   return `<table><tr>${head}</tr>${lines.join('')}</table>`

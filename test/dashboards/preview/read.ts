@@ -42,14 +42,21 @@ export function readPanels(
   )
 }
 
+/** The columns that a table names, in its order: the label, and what it is called instead. */
+export function columnsOf({ transformations = [] }: PanelFile): { readonly label: string; readonly title: string }[] {
+  const { indexByName = {}, renameByName = {} } = transformations.find(({ id }) => id === 'organize')?.options ?? {}
+  const labels = Object.keys(indexByName).sort((a, b) => indexByName[a]! - indexByName[b]!)
+  return labels.map((label) => ({ label, title: renameByName[label] ?? label }))
+}
+
 /** Rows of the columns that the panel names, in its order. */
 async function rowsOf(
   prometheus: Prometheus,
-  { targets = [], transformations = [] }: PanelFile,
+  panel: PanelFile,
   values: Readonly<Record<string, string>>,
 ): Promise<string[][]> {
-  const order = transformations.find(({ id }) => id === 'organize')?.options.indexByName ?? {}
-  const columns = Object.keys(order).sort((a, b) => order[a]! - order[b]!)
+  const { targets = [] } = panel
+  const columns = columnsOf(panel).map(({ label }) => label)
   const merged = new Map<string, Record<string, string>>()
   for (const { expr, refId } of targets) {
     for (const { labels, value } of await prometheus.query(filled(expr, values))) {
